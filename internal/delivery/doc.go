@@ -1,0 +1,28 @@
+// Package delivery decides what happens next for one subscription: which events to run,
+// how far the cursor moves, when a failed event is tried again and when it becomes a dead
+// letter. It is a pure state machine: it does no I/O, reads no clock and starts no
+// goroutine, so a test can drive it through every corner, and a seed reproduces a story.
+//
+// # What it promises
+//
+//   - An event that a run acknowledged is never run again; an event that it did not
+//     acknowledge is run again, becomes a dead letter or is skipped by the guest's own
+//     word, and which of these is in the [Verdict] that moves the cursor over it. Cursor
+//     and dead letter therefore go into one commit.
+//   - One failing event costs its own attempts only: what lay before it in the run commits.
+//   - A trap is run again once, at once, alone, on a fresh instance; the same trap is
+//     final. A time-out and a guest's own "retry" wait between attempts, up to the limit
+//     of the [Policy].
+//   - A guest that fails without an event, or on [BreakAfter] events in a row, is held to
+//     be broken: the subscription stops at its cursor until a new generation comes, and
+//     no more events are charged for it.
+//
+// # What it does not
+//
+// While an event waits for its next attempt the events behind it wait too: a subscription
+// is one line. It runs no guest and commits nothing; package runtime does, and reports back.
+//
+//	order := m.Begin(now)              // what to run, or when to look again
+//	verdict := m.Finish(now, outcome)  // what to commit
+//	m.Refused(cursor)                  // only if that commit was refused
+package delivery

@@ -1,0 +1,70 @@
+package delivery
+
+import (
+	"strconv"
+
+	"github.com/avx-platform/avxrt/abi"
+)
+
+// MaxHops is how many subscribers may lie between an event and its root: the figure at
+// which AWS Lambda stops loops, generous for honest chains.
+const MaxHops = 16
+
+// Hops returns how many subscribers lie between ev and its root. A header that is no
+// number counts as 0: only the host writes it.
+func Hops(ev *abi.Event) int {
+	value, ok := ev.Headers.Get(abi.HeaderHops)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// Stamper gives emits what is the host's to give.
+type Stamper struct {
+	Subscriber string
+	Source     string // /avxrt/<node>
+}
+
+// Stamp makes emit the index-th event (from 0) that the handling of cause brought forth.
+// Its id depends on nothing but these, so a run that is repeated emits the same ids.
+func (s Stamper) Stamp(cause, emit *abi.Event, index int) error {
+	emit.ID = s.Subscriber + "-" + strconv.FormatUint(uint64(cause.Seq), 10) + "-" + strconv.Itoa(index)
+	emit.Source = s.Source
+	emit.Kind = abi.KindEvent
+	emit.Time = cause.Time
+	correlation, ok := cause.Headers.Get(abi.HeaderCorrelation)
+	if !ok {
+		correlation = cause.ID
+	}
+	headers := withoutHostHeaders(emit.Headers)
+	for _, kv := range [...][2]string{
+		{abi.HeaderCorrelation, correlation},
+		{abi.HeaderCausation, cause.ID},
+		{abi.HeaderHops, strconv.Itoa(Hops(cause) + 1)},
+	} {
+		var err error
+		if headers, err = headers.Append(kv[0], kv[1]); err != nil {
+			return err
+		}
+	}
+	emit.Headers = headers
+	return nil
+}
+
+// withoutHostHeaders drops what a guest may not set. Most emits carry no headers at all.
+func withoutHostHeaders(h abi.Headers) abi.Headers {
+	var kept abi.Headers
+	for k, v := range h.All() {
+		switch k {
+		case abi.HeaderCorrelation, abi.HeaderCausation, abi.HeaderHops:
+			continue
+		}
+		kept, _ = kept.Append(k, v) // it fitted before
+	}
+	return kept
+}

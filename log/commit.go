@@ -1,0 +1,110 @@
+package log
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/avx-platform/avxrt/abi"
+)
+
+// Commit is everything that one run of a subscriber changes. It is applied as a whole or
+// not at all; that is what exactly-once rests on.
+type Commit struct {
+	Subscriber   string
+	StateVersion uint32
+	From, To     abi.Seq // the cursor moves from From, where the run began, to To
+	Fence        uint64  // as the run found it
+	Digest       string  // the module that ran
+
+	Emits       []abi.Event  // appended; their ids are the host's, so they pass no deduplication
+	Writes      []StateWrite // later ones win over earlier ones of the same key
+	DeadLetters []DeadLetter
+}
+
+// StateWrite sets or deletes one key of a subscriber's state.
+type StateWrite struct {
+	Key, Value []byte
+	Delete     bool
+}
+
+// Commit applies c and returns the receipts of its emits. It returns [ErrFenced] if the
+// cursor is not where the run began, and a [*VersionError] if an emit expected another
+// version; nothing is changed then. The memory of c may be reused afterwards.
+func (l *Log) Commit(ctx context.Context, c *Commit, d Durability) ([]Receipt, error) {
+	for i := range c.Emits {
+		if err := checkEvent(i, &c.Emits[i]); err != nil {
+			l.counters.refused.Add(1)
+			return nil, err
+		}
+	}
+	r := &request{events: c.Emits, commit: c, durability: d}
+	if err := l.submit(ctx, r); err != nil {
+		return nil, err
+	}
+	return r.receipts, nil
+}
+
+// Attachment makes a subscriber known to the log.
+type Attachment struct {
+	Subscriber string
+	Next       abi.Seq // where a new subscriber begins; 0: after the head as it is when the request is handled
+	cursor     Cursor
+}
+
+// Attach returns the cursor of a subscriber, which it makes, durably, if there is none.
+func (l *Log) Attach(ctx context.Context, a Attachment) (Cursor, error) {
+	if a.Subscriber == "" || len(a.Subscriber) > 255 {
+		return Cursor{}, fmt.Errorf("subscriber name %q: 1 to 255 bytes are allowed", a.Subscriber)
+	}
+	r := &request{attach: &a, durability: Durable}
+	if err := l.submit(ctx, r); err != nil {
+		return Cursor{}, err
+	}
+	return a.cursor, nil
+}
+
+// Cursor returns where a subscriber stands, or [ErrNotFound] if it was never attached.
+func (l *Log) Cursor(subscriber string) (Cursor, error) { return readCursor(l.db, subscriber) }
+
+func readCursor(db pebble.Reader, subscriber string) (Cursor, error) {
+	value, closer, err := db.Get(cursorKey(nil, subscriber))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return Cursor{}, ErrNotFound
+	}
+	if err != nil {
+		return Cursor{}, err
+	}
+	defer closer.Close()
+	c, err := decodeCursor(value)
+	if err != nil {
+		return Cursor{}, fmt.Errorf("%w: the cursor of %q: %v", ErrDamaged, subscriber, err)
+	}
+	return c, nil
+}
+
+// DeadLetters calls fn for the dead letters of a subscriber whose seq is above after, in
+// order, until fn says false.
+func (l *Log) DeadLetters(subscriber string, after abi.Seq, fn func(DeadLetter) bool) error {
+	prefix := named(nil, spaceDeadLetter, subscriber)
+	it, err := l.db.NewIter(&pebble.IterOptions{
+		LowerBound: deadLetterKey(nil, subscriber, after+1), UpperBound: successor(prefix),
+	})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); it.Next() {
+		seq := chunkKeySeq(it.Key()[len(prefix)-1:])
+		d, err := decodeDeadLetter(seq, it.Value())
+		if err != nil {
+			return fmt.Errorf("%w: dead letter %d of %q: %v", ErrDamaged, seq, subscriber, err)
+		}
+		if !fn(d) {
+			return nil
+		}
+	}
+	return it.Error()
+}

@@ -1,0 +1,35 @@
+// Package log is the durable event log: append-only, with the streams of keys, the
+// cursors and state of subscribers, and their dead letters in the same store, so that
+// they change together or not at all.
+//
+// # What it promises
+//
+//   - Order: events get consecutive seqs from 1, in one order, without holes. An event
+//     with a key also gets the next version of its key's stream.
+//   - Atomicity: one [Log.Append] is all or nothing. One [Log.Commit] moves a subscriber's
+//     cursor, writes its state, appends what it emitted and files its dead letters in one
+//     batch: after a crash either all of it is there or none.
+//   - Durability is said, not guessed: an append that asked for [Durable] is answered
+//     after the fsync of its group; one that asked for [Accepted] is answered when readers
+//     can see it, and is on disk at most [Options.SyncEvery] later. What survives a crash
+//     is always a prefix of what was acknowledged in order. [Log.DurableSeq] is the border.
+//   - Idempotence: an event whose (source, id) is among the last [Options.DedupeWindow]
+//     published ones is not appended again; its receipt names the first seq.
+//   - Reading costs nothing for events that are not wanted: topics are matched once a
+//     chunk, and a chunk without a wanted topic is skipped by its header.
+//
+// Events that come out of a log are views into memory that never changes: they may be
+// kept for as long as one likes, at the price of keeping their chunk (about 64 KiB).
+//
+// # What it does not
+//
+// It does not know patterns (callers pass a func), subscribers' rules or guests. A store
+// belongs to one process. Loss of the disk is not its business; nor is a disk that lies
+// about fsync. The layout on disk is described in docs/format/log.md.
+//
+// # Goroutines
+//
+// [Open] starts two: the sequencer, which alone writes, and the sync waiter, which
+// answers durable appends in order. [Log.Close] ends both. All methods are safe for
+// concurrent use.
+package log

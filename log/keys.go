@@ -1,0 +1,69 @@
+package log
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/avx-platform/avxrt/abi"
+)
+
+// Every key of the store begins with one of these bytes. The keyspaces that are written at
+// random sort before the log, which is last: SSTs then split at the border and old chunks
+// are moved between levels, not rewritten.
+const (
+	spaceMeta       = 0x01 // name → value
+	spaceCursor     = 0x10 // subscriber → cursor row
+	spaceState      = 0x11 // subscriber, state version, key → value
+	spaceDeadLetter = 0x13 // subscriber, seq → dead letter row
+	spaceStream     = 0x40 // stream hash, first version → where these versions lie
+	spaceChunk      = 0x80 // first seq → chunk
+)
+
+const maxTopicBytes = 255
+
+// streamHash identifies a stream in the index. 128 bits of SHA-256: collisions can be
+// ignored even for keys chosen by an attacker, which a faster hash would not promise.
+type streamHash [16]byte
+
+func hashStream(key string) streamHash {
+	sum := sha256.Sum256([]byte(key))
+	return streamHash(sum[:16])
+}
+
+func chunkKey(dst []byte, first abi.Seq) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, spaceChunk), uint64(first))
+}
+
+func chunkKeySeq(key []byte) abi.Seq { return abi.Seq(binary.BigEndian.Uint64(key[1:])) }
+
+func streamKey(dst []byte, h streamHash, first abi.Version) []byte {
+	dst = append(append(dst, spaceStream), h[:]...)
+	return binary.BigEndian.AppendUint64(dst, uint64(first))
+}
+
+// named starts a key of one subscriber's rows. The length byte keeps "a"+"bc" and "ab"+"c" apart.
+func named(dst []byte, space byte, subscriber string) []byte {
+	dst = append(dst, space, byte(len(subscriber)))
+	return append(dst, subscriber...)
+}
+
+func cursorKey(dst []byte, subscriber string) []byte { return named(dst, spaceCursor, subscriber) }
+
+func statePrefix(dst []byte, subscriber string, version uint32) []byte {
+	return binary.BigEndian.AppendUint32(named(dst, spaceState, subscriber), version)
+}
+
+func deadLetterKey(dst []byte, subscriber string, seq abi.Seq) []byte {
+	return binary.BigEndian.AppendUint64(named(dst, spaceDeadLetter, subscriber), uint64(seq))
+}
+
+// successor returns the first key after all those that begin with prefix, nil if there is none.
+func successor(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package log
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Snapshot is the store as it was at one moment, between two commits. The caller closes it.
+type Snapshot struct {
+	snap *pebble.Snapshot
+}
+
+// Snapshot returns a view of now. It is cheap to take; kept long, it holds old data on disk.
+func (l *Log) Snapshot() *Snapshot { return &Snapshot{l.db.NewSnapshot()} }
+
+// Close releases the snapshot.
+func (s *Snapshot) Close() error { return s.snap.Close() }
+
+// State returns the keyed state of one subscriber in the snapshot.
+func (s *Snapshot) State(subscriber string, version uint32) *State {
+	return &State{snap: s.snap, prefix: statePrefix(nil, subscriber, version)}
+}
+
+// State reads the keyed state of a subscriber. It is for one goroutine, and lives as long
+// as its snapshot.
+type State struct {
+	snap   *pebble.Snapshot
+	prefix []byte
+	key    []byte // scratch
+}
+
+func (s *State) full(key []byte) []byte {
+	s.key = append(append(s.key[:0], s.prefix...), key...)
+	return s.key
+}
+
+// Get returns a copy of key's value.
+func (s *State) Get(key []byte) (value []byte, ok bool, err error) {
+	v, closer, err := s.snap.Get(s.full(key))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	value = bytes.Clone(v)
+	return value, true, closer.Close()
+}
+
+// Scan calls fn for the keys that begin with prefix and lie above after, ascending, until
+// fn says false. What fn gets is valid during the call.
+func (s *State) Scan(prefix, after []byte, fn func(key, value []byte) bool) error {
+	lower := bytes.Clone(s.full(prefix))
+	upper := successor(lower)
+	if bytes.Compare(after, prefix) >= 0 && len(after) > 0 {
+		lower = append(bytes.Clone(s.full(after)), 0)
+	}
+	it, err := s.snap.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if !fn(it.Key()[len(s.prefix):], value) {
+			return nil
+		}
+	}
+	return it.Error()
+}

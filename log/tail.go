@@ -1,0 +1,120 @@
+package log
+
+import (
+	"context"
+	"sort"
+	"sync"
+
+	"github.com/avx-platform/avxrt/abi"
+)
+
+// tail keeps the youngest chunks in memory and wakes those who wait for more.
+//
+// It is one mutex and a slice: the sequencer adds a chunk a group, readers take it once a
+// chunk, so the lock is held for well under a microsecond per hundred events.
+type tail struct {
+	mu struct {
+		sync.RWMutex
+		chunks  []*chunk // ascending, without holes
+		bytes   int
+		head    abi.Seq // last seq that readers can see
+		durable abi.Seq // last seq that is on disk
+		closed  bool
+		wake    chan struct{} // closed and replaced whenever head, durable or closed change
+	}
+	limit int
+}
+
+func newTail(limit int, head abi.Seq) *tail {
+	t := &tail{limit: limit}
+	t.mu.head, t.mu.durable = head, head
+	t.mu.wake = make(chan struct{})
+	return t
+}
+
+// publish makes chunks visible; head is the last seq that now exists.
+func (t *tail) publish(chunks []*chunk, head abi.Seq) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range chunks {
+		t.mu.chunks = append(t.mu.chunks, c)
+		t.mu.bytes += len(c.raw)
+	}
+	drop := 0
+	for t.mu.bytes > t.limit && drop < len(t.mu.chunks)-1 {
+		t.mu.bytes -= len(t.mu.chunks[drop].raw)
+		t.mu.chunks[drop] = nil // the array stays; the chunk need not
+		drop++
+	}
+	t.mu.chunks = t.mu.chunks[drop:]
+	t.mu.head = head
+	t.wakeAll()
+}
+
+func (t *tail) setDurable(seq abi.Seq) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if seq > t.mu.durable {
+		t.mu.durable = seq
+		t.wakeAll()
+	}
+}
+
+func (t *tail) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.mu.closed {
+		t.mu.closed = true
+		t.wakeAll()
+	}
+}
+
+// wakeAll needs mu.
+func (t *tail) wakeAll() {
+	close(t.mu.wake)
+	t.mu.wake = make(chan struct{})
+}
+
+// find returns the chunk that holds seq if it is still in memory.
+func (t *tail) find(seq abi.Seq) *chunk {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	i := sort.Search(len(t.mu.chunks), func(i int) bool { return t.mu.chunks[i].last() >= seq })
+	if i == len(t.mu.chunks) || t.mu.chunks[i].first > seq {
+		return nil
+	}
+	return t.mu.chunks[i]
+}
+
+// border returns the last seq that may be read.
+func (t *tail) border(durable bool) abi.Seq {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if durable {
+		return t.mu.durable
+	}
+	return t.mu.head
+}
+
+// wait returns when seq may be read, the context ends or the log is closed.
+func (t *tail) wait(ctx context.Context, seq abi.Seq, durable bool) error {
+	for {
+		t.mu.RLock()
+		border, closed, wake := t.mu.head, t.mu.closed, t.mu.wake
+		if durable {
+			border = t.mu.durable
+		}
+		t.mu.RUnlock()
+		switch {
+		case border >= seq:
+			return nil
+		case closed:
+			return ErrClosed
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
