@@ -1,0 +1,105 @@
+package manifest
+
+import (
+	"time"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/router"
+)
+
+// Manifest is what a node runs.
+type Manifest struct {
+	Path        string // absolute path of the file, "" if there is none
+	Node        Node
+	HTTP        HTTP
+	Log         Log
+	Plugins     Plugins
+	Subscribers []Subscriber
+}
+
+// Node is who and where.
+type Node struct {
+	ID   string // default node-1; part of the source of what subscribers emit
+	Data string // folder of the store; default ./data
+}
+
+// HTTP is the API.
+type HTTP struct {
+	Listen string // host:port, loopback; default 127.0.0.1:7080; port 0 takes a free one
+}
+
+// Log is the store.
+type Log struct {
+	Durability string // of publishes that do not say: durable (default) or accepted
+}
+
+// Plugins is where modules come from.
+type Plugins struct {
+	Dir   string // default ./plugins
+	Watch bool   // reload when the manifest or a module changes; default true
+}
+
+// Subscriber is a module bound to patterns.
+type Subscriber struct {
+	Name     string
+	Module   string // path inside of Plugins.Dir, with slashes
+	SHA256   string // hex digest that the module must have, "" for any
+	Topics   []router.Pattern
+	Emits    []router.Pattern // what it may emit; nothing else
+	Start    Start
+	Limits   Limits
+	Retry    Retry
+	OnPoison string            // park (default), skip or stop
+	Config   map[string]string // what the guest reads by conf
+}
+
+// Where a new subscriber begins.
+const (
+	StartEarliest = "earliest"
+	StartLatest   = "latest"
+	StartSeq      = "seq"
+	StartTime     = "time"
+)
+
+// Start is where a subscriber begins when the store has no cursor for it.
+type Start struct {
+	Kind string // one of the constants; default earliest
+	Seq  abi.Seq
+	Time time.Time
+}
+
+// Limits bound one event's handling.
+type Limits struct {
+	Fuel   int64         // instructions; default 50 M. Kept for the fuel meter, which this version lacks
+	Time   time.Duration // default 250 ms
+	Memory int64         // bytes of linear memory; default 16 MiB
+	Emits  int           // default 256
+}
+
+// Retry is how an event is tried again.
+type Retry struct {
+	Attempts int           // default 5
+	Min, Max time.Duration // of the wait in between; default 100 ms and 30 s
+}
+
+// LookupEnv gives settings of the environment, as os.LookupEnv does.
+type LookupEnv func(key string) (value string, ok bool)
+
+// Default returns the manifest of an empty file, with paths as in the text.
+func Default() *Manifest {
+	return &Manifest{
+		Node:    Node{ID: "node-1", Data: "data"},
+		HTTP:    HTTP{Listen: "127.0.0.1:7080"},
+		Log:     Log{Durability: "durable"},
+		Plugins: Plugins{Dir: "plugins", Watch: true},
+	}
+}
+
+func defaultSubscriber() Subscriber {
+	return Subscriber{
+		Start:    Start{Kind: StartEarliest},
+		Limits:   Limits{Fuel: 50_000_000, Time: 250 * time.Millisecond, Memory: 16 << 20, Emits: 256},
+		Retry:    Retry{Attempts: 5, Min: 100 * time.Millisecond, Max: 30 * time.Second},
+		OnPoison: "park",
+	}
+}

@@ -1,0 +1,180 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Load reads and checks the manifest at path. Only a regular file is read.
+func Load(path string, env LookupEnv) (*Manifest, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	text, err := readFile(absolute)
+	if err != nil {
+		return nil, &Error{File: path, Reason: err.Error(), Hint: "name the manifest as the argument, or make one: see examples/02-shop/avxrt.toml"}
+	}
+	m, err := parse(text, path, filepath.Dir(absolute), env)
+	if m != nil {
+		m.Path = absolute
+	}
+	return m, err
+}
+
+// readFile does not follow a link and does not wait for the writer of a pipe.
+func readFile(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, syscall.ELOOP):
+		return nil, errors.New("is a symbolic link; name the file itself")
+	case errors.Is(err, os.ErrNotExist):
+		return nil, errors.New("does not exist")
+	case err != nil:
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("is not a regular file")
+	}
+	return io.ReadAll(io.LimitReader(f, maxBytes+1))
+}
+
+// Parse checks the text of a manifest. Relative paths in it are relative to dir; those of
+// the environment to the working directory. The error joins one [*Error] per problem.
+func Parse(text []byte, dir string, env LookupEnv) (*Manifest, error) {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	return parse(text, "", absolute, env)
+}
+
+func parse(text []byte, file, dir string, env LookupEnv) (*Manifest, error) {
+	r := &report{file: file}
+	places, err := scanPlaces(string(text))
+	var bound *errBound
+	if errors.As(err, &bound) {
+		r.add(bound.at, "", "", "%s", bound.reason)
+		return nil, r.err()
+	}
+	checkKeys(r, places)
+	var in raw
+	if _, err := toml.Decode(string(text), &in); err != nil {
+		addParseError(r, err)
+		return nil, r.err()
+	}
+	b := &builder{report: r, dir: dir, env: env, at: map[string]position{}}
+	for _, p := range places {
+		if _, seen := b.at[p.path]; !seen {
+			b.at[p.path] = p.at
+		}
+	}
+	m := b.build(&in)
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func addParseError(r *report, err error) {
+	var pe toml.ParseError
+	if !errors.As(err, &pe) {
+		r.add(position{}, "", "", "%s", strings.TrimPrefix(err.Error(), "toml: "))
+		return
+	}
+	reason := pe.Message
+	if reason == "" {
+		reason = pe.Error()
+	}
+	r.add(position{pe.Position.Line, max(pe.Position.Col, 1)}, pe.LastKey, "", "%s", reason)
+}
+
+// checkKeys refuses keys that this version does not have.
+func checkKeys(r *report, places []place) {
+	refused := ""
+	for _, p := range places {
+		switch {
+		case slices.Contains(knownKeys, p.known) || strings.HasPrefix(p.known, "subscriber.config."):
+			continue
+		case refused != "" && strings.HasPrefix(p.path, refused):
+			continue // one word about a table is enough
+		}
+		refused = p.path
+		table, key := "", p.known
+		if i := strings.LastIndexByte(p.known, '.'); i >= 0 {
+			table, key = p.known[:i], p.known[i+1:]
+		}
+		if slices.Contains(laterKeys, p.known) {
+			r.add(p.at, "", "remove it", "%q is known, but not available in this version", p.known)
+			continue
+		}
+		where := "at the top"
+		if table != "" {
+			where = "in [" + table + "]"
+			if table == "subscriber" {
+				where = "in [[subscriber]]"
+			}
+		}
+		r.add(p.at, "", nearest(table, key), "unknown key %q %s", key, where)
+	}
+}
+
+// nearest suggests the known key that is at most two edits away, or lists what there is.
+func nearest(table, key string) string {
+	best, distance := "", 3
+	var all []string
+	for _, k := range knownKeys {
+		parent, name := "", k
+		if i := strings.LastIndexByte(k, '.'); i >= 0 {
+			parent, name = k[:i], k[i+1:]
+		}
+		if parent != table {
+			continue
+		}
+		all = append(all, name)
+		if d := edits(key, name); d < distance {
+			best, distance = name, d
+		}
+	}
+	switch {
+	case best != "":
+		return fmt.Sprintf("did you mean %q?", best)
+	case len(all) > 0:
+		return "known here: " + strings.Join(all, ", ")
+	}
+	return ""
+}
+
+// edits is the Levenshtein distance of two short words.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

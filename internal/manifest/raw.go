@@ -1,0 +1,66 @@
+package manifest
+
+// raw is the text's shape as the TOML library fills it; pointers tell "absent" from "empty".
+type raw struct {
+	Node struct {
+		ID   *string `toml:"id"`
+		Data *string `toml:"data"`
+	} `toml:"node"`
+	HTTP struct {
+		Listen *string `toml:"listen"`
+	} `toml:"http"`
+	Log struct {
+		Durability *string `toml:"durability"`
+	} `toml:"log"`
+	Plugins struct {
+		Dir   *string `toml:"dir"`
+		Watch *bool   `toml:"watch"`
+	} `toml:"plugins"`
+	Subscribers []rawSubscriber `toml:"subscriber"`
+}
+
+type rawSubscriber struct {
+	Name         string   `toml:"name"`
+	Module       string   `toml:"module"`
+	SHA256       string   `toml:"sha256"`
+	Topics       []string `toml:"topics"`
+	Emits        []string `toml:"emits"`
+	Start        *string  `toml:"start"`
+	Partitions   *int     `toml:"partitions"`
+	StateVersion *int     `toml:"state_version"`
+	Limits       struct {
+		Fuel   *string `toml:"fuel"`
+		Time   *string `toml:"time"`
+		Memory *string `toml:"memory"`
+		Emits  *int    `toml:"emits"`
+	} `toml:"limits"`
+	Retry struct {
+		Attempts *int    `toml:"attempts"`
+		Backoff  *string `toml:"backoff"`
+	} `toml:"retry"`
+	OnPoison *string `toml:"on_poison"`
+	Swap     struct {
+		Mode *string `toml:"mode"`
+	} `toml:"swap"`
+	Config map[string]string `toml:"config"`
+}
+
+// knownKeys are the keys of this version, as paths without indices.
+var knownKeys = []string{
+	"node", "node.id", "node.data",
+	"http", "http.listen",
+	"log", "log.durability",
+	"plugins", "plugins.dir", "plugins.watch",
+	"subscriber", "subscriber.name", "subscriber.module", "subscriber.sha256", "subscriber.topics", "subscriber.emits",
+	"subscriber.start", "subscriber.partitions", "subscriber.state_version",
+	"subscriber.limits", "subscriber.limits.fuel", "subscriber.limits.time", "subscriber.limits.memory", "subscriber.limits.emits",
+	"subscriber.retry", "subscriber.retry.attempts", "subscriber.retry.backoff",
+	"subscriber.on_poison", "subscriber.swap", "subscriber.swap.mode", "subscriber.config",
+}
+
+// laterKeys are keys that the design names and this version does not have.
+var laterKeys = []string{
+	"provider", "command", "query", "auth", "gateway", "log.retention",
+	"subscriber.commands", "subscriber.queries", "subscriber.verify", "subscriber.isolate",
+	"subscriber.swap.events", "subscriber.swap.require",
+}

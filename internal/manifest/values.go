@@ -1,0 +1,122 @@
+package manifest
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/avx-platform/avxrt/abi"
+)
+
+func (b *builder) start(at string, in *rawSubscriber, s *Subscriber) {
+	if in.Start == nil {
+		return
+	}
+	kind, arg, _ := strings.Cut(*in.Start, ":")
+	const hint = `use "earliest", "latest", "seq:<n>" or "time:<RFC 3339>"`
+	switch {
+	case *in.Start == StartEarliest || *in.Start == StartLatest:
+		s.Start.Kind = *in.Start
+	case *in.Start == "last-per-topic":
+		b.bad(at+".start", hint, `"last-per-topic" is not available in this version`)
+	case kind == StartSeq:
+		n, err := strconv.ParseUint(arg, 10, 64)
+		if err != nil || n == 0 {
+			b.bad(at+".start", hint, "%q is no seq", arg)
+		}
+		s.Start = Start{Kind: StartSeq, Seq: abi.Seq(n)}
+	case kind == StartTime:
+		t, err := time.Parse(time.RFC3339, arg)
+		if err != nil {
+			b.bad(at+".start", hint, "%q is no RFC 3339 time", arg)
+		}
+		s.Start = Start{Kind: StartTime, Time: t}
+	default:
+		b.bad(at+".start", hint, "%q is unknown", *in.Start)
+	}
+}
+
+// Bounds of what a subscriber may ask for.
+const (
+	maxTime   = time.Minute
+	maxMemory = 1 << 30
+	maxEmits  = abi.MaxBatchEmits
+)
+
+func (b *builder) limits(at string, in *rawSubscriber, s *Subscriber) {
+	if v := in.Limits.Fuel; v != nil {
+		s.Limits.Fuel = b.count(at+".limits.fuel", *v)
+	}
+	if v := in.Limits.Time; v != nil {
+		s.Limits.Time = b.duration(at+".limits.time", *v, time.Millisecond, maxTime)
+	}
+	if v := in.Limits.Memory; v != nil {
+		s.Limits.Memory = b.size(at+".limits.memory", *v)
+	}
+	if v := in.Limits.Emits; v != nil {
+		if s.Limits.Emits = *v; *v < 1 || *v > maxEmits {
+			b.bad(at+".limits.emits", "", "%d is not between 1 and %d", *v, maxEmits)
+		}
+	}
+}
+
+func (b *builder) retry(at string, in *rawSubscriber, s *Subscriber) {
+	if v := in.Retry.Attempts; v != nil {
+		if s.Retry.Attempts = *v; *v < 1 || *v > 1000 {
+			b.bad(at+".retry.attempts", "", "%d is not between 1 and 1000", *v)
+		}
+	}
+	if v := in.Retry.Backoff; v != nil {
+		low, high, ok := strings.Cut(*v, "..")
+		if !ok {
+			b.bad(at+".retry.backoff", `write two durations, for example "100ms..30s"`, "%q has no ..", *v)
+			return
+		}
+		s.Retry.Min = b.duration(at+".retry.backoff", low, time.Millisecond, 24*time.Hour)
+		s.Retry.Max = b.duration(at+".retry.backoff", high, time.Millisecond, 24*time.Hour)
+		if s.Retry.Max < s.Retry.Min {
+			b.bad(at+".retry.backoff", "write the shorter one first", "%s is longer than %s", low, high)
+		}
+	}
+}
+
+func (b *builder) duration(key, text string, low, high time.Duration) time.Duration {
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		b.bad(key, "write it like 250ms, 10s or 5m", "%q is no duration", text)
+	case d < low || d > high:
+		b.bad(key, "", "%s is not between %s and %s", text, low, high)
+	}
+	return d
+}
+
+// size reads bytes with a binary unit.
+func (b *builder) size(key, text string) int64 {
+	number, shift := text, 0
+	for unit, s := range map[string]int{"KiB": 10, "MiB": 20, "GiB": 30} {
+		if rest, ok := strings.CutSuffix(text, unit); ok {
+			number, shift = rest, s
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 32)
+	if err != nil || n < 1 || n<<shift < 64<<10 || n<<shift > maxMemory {
+		b.bad(key, "write it like 16MiB, between 64KiB and 1GiB", "%q is no size", text)
+	}
+	return n << shift
+}
+
+// count reads a number with a decimal unit.
+func (b *builder) count(key, text string) int64 {
+	number, factor := text, int64(1)
+	for unit, f := range map[string]int64{"K": 1e3, "M": 1e6, "G": 1e9} {
+		if rest, ok := strings.CutSuffix(text, unit); ok {
+			number, factor = rest, f
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 32)
+	if err != nil || n < 1 {
+		b.bad(key, "write it like 50M", "%q is no number of instructions", text)
+	}
+	return n * factor
+}

@@ -1,0 +1,183 @@
+package sandbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/avx-platform/avxrt/internal/wasmbin"
+)
+
+// Options tune an engine.
+type Options struct {
+	// CacheDir keeps compiled modules, so that a restart need not compile again. It is
+	// machine code that is run: the folder is made for its owner alone. "": none.
+	CacheDir string
+
+	// Logger gets a line about slow compilations. Default: discard.
+	Logger *slog.Logger
+}
+
+// Engine loads modules and watches over their instances.
+type Engine struct {
+	opts  Options
+	watch *watchdog
+	mu    struct {
+		sync.Mutex
+		loading map[string]*sync.Mutex // by digest: one compilation of a module at a time
+		modules map[*Module]struct{}
+	}
+}
+
+// NewEngine returns an engine; the caller closes it.
+func NewEngine(_ context.Context, opts Options) (*Engine, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.CacheDir != "" {
+		if err := os.MkdirAll(opts.CacheDir, 0o700); err != nil {
+			return nil, fmt.Errorf("make the folder for compiled modules: %w", err)
+		}
+	}
+	e := &Engine{opts: opts, watch: newWatchdog()}
+	e.mu.loading, e.mu.modules = map[string]*sync.Mutex{}, map[*Module]struct{}{}
+	return e, nil
+}
+
+// Close closes every module. No instance may be running.
+func (e *Engine) Close(ctx context.Context) error {
+	e.watch.close()
+	e.mu.Lock()
+	modules := e.mu.modules
+	e.mu.modules = map[*Module]struct{}{}
+	e.mu.Unlock()
+	var errs []error
+	for m := range modules {
+		errs = append(errs, m.close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Module is a loaded module, ready to be instantiated any number of times.
+type Module struct {
+	engine   *Engine
+	name     string
+	digest   string
+	info     wasmbin.Info
+	runtime  wazero.Runtime
+	cache    wazero.CompilationCache
+	compiled wazero.CompiledModule
+}
+
+// LoadError says why a module is refused and what to do.
+type LoadError struct {
+	Module string // name
+	Reason string
+}
+
+// Error gives module and reason.
+func (e *LoadError) Error() string { return "module " + e.Module + ": " + e.Reason }
+
+// Load checks and compiles a module. name is for messages. The error is a [*LoadError]
+// where the module is at fault.
+func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, error) {
+	info, err := wasmbin.Scan(wasm)
+	if err != nil {
+		return nil, &LoadError{name, err.Error()}
+	}
+	if reason := checkContract(info); reason != "" {
+		return nil, &LoadError{name, reason}
+	}
+	sum := sha256.Sum256(wasm)
+	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), info: info}
+	lock := e.lockFor(m.digest) // two compilations of one module into one cache break each other (wazero #2547)
+	lock.Lock()
+	defer lock.Unlock()
+	start := time.Now()
+	if err := m.compile(ctx, wasm); err != nil {
+		return nil, errors.Join(&LoadError{name, firstLine(err.Error())}, m.close(ctx))
+	}
+	if took := time.Since(start); took > time.Second {
+		e.opts.Logger.Info("compiled a module", "module", name, "seconds", took.Seconds(), "bytes", len(wasm))
+	}
+	e.mu.Lock()
+	e.mu.modules[m] = struct{}{}
+	e.mu.Unlock()
+	return m, nil
+}
+
+func (e *Engine) lockFor(digest string) *sync.Mutex {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	lock := e.mu.loading[digest]
+	if lock == nil {
+		lock = &sync.Mutex{}
+		e.mu.loading[digest] = lock
+	}
+	return lock
+}
+
+// maxPages is the most memory that any instance may have (1 GiB); each has a limit of its own below it.
+const maxPages = 1 << 14
+
+// compile gives the module an engine of its own: engines that share a cache in memory mix
+// up types in this version of wazero (#2511). The cache on disk is safe to share.
+func (m *Module) compile(ctx context.Context, wasm []byte) error {
+	config := wazero.NewRuntimeConfig().
+		WithCoreFeatures(api.CoreFeaturesV2).
+		WithCloseOnContextDone(true).
+		WithDebugInfoEnabled(false).
+		WithMemoryLimitPages(maxPages)
+	if dir := m.engine.opts.CacheDir; dir != "" {
+		var err error
+		if m.cache, err = wazero.NewCompilationCacheWithDir(dir); err != nil {
+			return err
+		}
+		config = config.WithCompilationCache(m.cache)
+	}
+	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, m.runtime); err != nil {
+		return err
+	}
+	if err := instantiateHost(ctx, m.runtime); err != nil {
+		return err
+	}
+	if reason := m.checkWASI(); reason != "" {
+		return errors.New(reason)
+	}
+	var err error
+	m.compiled, err = m.runtime.CompileModule(ctx, wasm)
+	return err
+}
+
+// Digest returns sha256:<64 hex digits> of the module's bytes.
+func (m *Module) Digest() string { return m.digest }
+
+// Close releases the module; its instances must be closed before.
+func (m *Module) Close(ctx context.Context) error {
+	m.engine.mu.Lock()
+	delete(m.engine.mu.modules, m)
+	m.engine.mu.Unlock()
+	return m.close(ctx)
+}
+
+func (m *Module) close(ctx context.Context) error {
+	var errs []error
+	if m.runtime != nil {
+		errs = append(errs, m.runtime.Close(ctx))
+	}
+	if m.cache != nil {
+		errs = append(errs, m.cache.Close(ctx))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,111 @@
+package sandbox
+
+import (
+	"time"
+
+	"github.com/avx-platform/avxrt/abi"
+)
+
+// Limits bound what one event may cost. Zero fields take the defaults.
+type Limits struct {
+	Time       time.Duration // default 250 ms
+	Memory     int64         // of an instance, bytes; default 16 MiB
+	Emits      int           // default 256
+	EmitBytes  int           // default 1 MiB
+	StateBytes int           // keys and values written; default 4 MiB
+	LogLines   int           // default 64; what is over is counted, not kept
+}
+
+func (l Limits) withDefaults() Limits {
+	orDefault(&l.Time, 250*time.Millisecond)
+	orDefault(&l.Memory, 16<<20)
+	orDefault(&l.Emits, 256)
+	orDefault(&l.EmitBytes, abi.MaxBatchEmitBytes)
+	orDefault(&l.StateBytes, 4<<20)
+	orDefault(&l.LogLines, 64)
+	return l
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// StateReader is the committed state that a run reads through to.
+type StateReader interface {
+	// Get returns key's value, which the sandbox does not change.
+	Get(key []byte) (value []byte, ok bool, err error)
+	// Scan calls fn for the keys with prefix that lie above after, ascending, until fn says
+	// false. What fn gets is valid during the call only.
+	Scan(prefix, after []byte, fn func(key, value []byte) bool) error
+}
+
+// Batch is what one run gives to the guest.
+type Batch struct {
+	// Next returns the next event, nil if the run shall end. The event must stay as it is
+	// until Next is called again.
+	Next  func() *abi.Event
+	State StateReader
+	// ReadOnly makes writes and emits answer read-only.
+	ReadOnly bool
+}
+
+// Result is what came of a run.
+type Result struct {
+	Pulled  int     // events that the guest was given
+	Handled int     // events that it acknowledged: Pulled, or one less after a failure
+	Emits   []Emit  // of the acknowledged events, in order
+	Writes  []Write // of the acknowledged events: the last one of each key, by key
+	Reply   []byte  // the last one given; nil if none
+	Failure *Failure
+	Trap    *Trap
+	Elapsed time.Duration
+}
+
+// Emit is an event that the guest emitted. Topic, key, data, headers, content type and
+// version are the guest's; the rest is for the host to fill in.
+type Emit struct {
+	Cause int // which event of the run brought it forth, from 0
+	Event abi.Event
+}
+
+// Write sets or deletes one key of the state.
+type Write struct {
+	Key, Value []byte
+	Delete     bool
+}
+
+// Failure is a verdict of the guest's own on the event Handled (from 0).
+type Failure struct {
+	Code    abi.FailCode
+	Message string
+}
+
+// TrapKind sorts traps.
+type TrapKind string
+
+// The kinds of traps.
+const (
+	TrapWasm    TrapKind = "trap"    // unreachable, a division by zero, memory out of bounds, …
+	TrapTimeout TrapKind = "timeout" // over Limits.Time
+	TrapPointer TrapKind = "pointer" // a host function got a pointer outside of the memory
+	TrapExit    TrapKind = "exit"    // the guest ended itself
+	TrapHost    TrapKind = "host"    // the store could not be read
+)
+
+// Trap is a run that broke off at the event Handled (from 0), or outside of any event
+// when Pulled equals Handled.
+type Trap struct {
+	Kind    TrapKind
+	Message string // short, without a stack of the host
+	Timeout bool   // Kind is TrapTimeout: it may go well another time
+}
+
+// LogLine is a line that the guest wrote.
+type LogLine struct {
+	Level   int // 0 trace, 1 debug, 2 info, 3 warning, 4 error
+	Message string
+	Seq     abi.Seq // of the event in hand; 0 outside of one
+}

@@ -1,0 +1,154 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"github.com/avx-platform/avxrt/abi"
+)
+
+// hostGet is kv_get(k, klen, buf, cap).
+func (i *Instance) hostGet(stack []uint64) {
+	key := i.view(stack, 0)
+	if len(key) > abi.MaxStateKeyBytes {
+		answer(stack, int32(abi.TooLarge))
+		return
+	}
+	value, ok := i.get(key)
+	if !ok {
+		answer(stack, int32(abi.NotFound))
+		return
+	}
+	i.give(stack, 2, value)
+}
+
+// get reads through what the run has written to the committed state.
+func (i *Instance) get(key []byte) ([]byte, bool) {
+	if w, ok := i.staged.lookup(key); ok {
+		return w.Value, !w.Delete
+	}
+	value, ok, err := i.batch.State.Get(key)
+	if err != nil {
+		i.trap(TrapHost, "the state could not be read: "+err.Error())
+	}
+	return value, ok
+}
+
+// hostSet is kv_set(k, klen, v, vlen).
+func (i *Instance) hostSet(stack []uint64) {
+	key, value := i.view(stack, 0), i.view(stack, 2)
+	if len(value) > abi.MaxStateValueBytes {
+		answer(stack, int32(abi.TooLarge))
+		return
+	}
+	answer(stack, int32(i.write(Write{Key: bytes.Clone(key), Value: bytes.Clone(value)})))
+}
+
+// hostDel is kv_del(k, klen).
+func (i *Instance) hostDel(stack []uint64) {
+	key := i.view(stack, 0)
+	answer(stack, int32(i.write(Write{Key: bytes.Clone(key), Delete: true})))
+}
+
+func (i *Instance) write(w Write) abi.Status {
+	if status := i.writable(); status != 0 {
+		return status
+	}
+	s := &i.staged.event
+	switch {
+	case len(w.Key) > abi.MaxStateKeyBytes:
+		return abi.TooLarge
+	case len(w.Key) == 0:
+		return abi.Invalid
+	case s.stateBytes+len(w.Key)+len(w.Value) > i.limits.StateBytes:
+		return abi.Quota
+	}
+	s.stateBytes += len(w.Key) + len(w.Value)
+	if s.writes == nil {
+		s.writes = map[string]Write{}
+	}
+	s.writes[string(w.Key)] = w
+	return 0
+}
+
+// scanEntry is the part of a packed entry before key and value.
+const scanEntry = 8
+
+// hostScan is kv_scan(prefix, plen, after, alen, buf, cap).
+func (i *Instance) hostScan(stack []uint64) {
+	prefix, after := bytes.Clone(i.view(stack, 0)), bytes.Clone(i.view(stack, 2))
+	buf, capacity := uint32(stack[4]), int(max(int32(stack[5]), 0))
+	p := &packer{capacity: capacity}
+	i.scan(prefix, after, p.add)
+	switch {
+	case p.need > 0: // not even the first entry fits
+		answer(stack, int32(p.need))
+	default:
+		copy(i.bytes(buf, uint32(len(p.out))), p.out)
+		answer(stack, int32(len(p.out)))
+	}
+}
+
+// packer collects entries up to a capacity.
+type packer struct {
+	out      []byte
+	capacity int
+	need     int // size of the first entry if it alone is too large
+}
+
+func (p *packer) add(key, value []byte) bool {
+	size := scanEntry + len(key) + len(value)
+	if len(p.out)+size > p.capacity {
+		if len(p.out) == 0 {
+			p.need = size
+		}
+		return false
+	}
+	p.out = binary.LittleEndian.AppendUint32(p.out, uint32(len(key)))
+	p.out = binary.LittleEndian.AppendUint32(p.out, uint32(len(value)))
+	p.out = append(append(p.out, key...), value...)
+	return true
+}
+
+// scan merges what the run has written with the committed state, in the order of keys.
+func (i *Instance) scan(prefix, after []byte, fn func(key, value []byte) bool) {
+	own := i.ownWrites(string(prefix), string(after))
+	open := true
+	emit := func(w Write) { open = open && (w.Delete || fn(w.Key, w.Value)) }
+	err := i.batch.State.Scan(prefix, after, func(key, value []byte) bool {
+		for len(own) > 0 && string(own[0].Key) < string(key) {
+			emit(own[0])
+			own = own[1:]
+		}
+		if len(own) > 0 && bytes.Equal(own[0].Key, key) {
+			emit(own[0])
+			own = own[1:]
+		} else {
+			emit(Write{Key: key, Value: value})
+		}
+		return open
+	})
+	if err != nil {
+		i.trap(TrapHost, "the state could not be read: "+err.Error())
+	}
+	for _, w := range own {
+		emit(w)
+	}
+}
+
+// ownWrites returns the run's writes to keys with prefix above after, by key.
+func (i *Instance) ownWrites(prefix, after string) []Write {
+	var own []Write
+	for _, layer := range []map[string]Write{i.staged.writes, i.staged.event.writes} {
+		for key := range layer {
+			if strings.HasPrefix(key, prefix) && key > after {
+				w, _ := i.staged.lookup([]byte(key))
+				own = append(own, w)
+			}
+		}
+	}
+	slices.SortFunc(own, func(a, b Write) int { return bytes.Compare(a.Key, b.Key) })
+	return slices.CompactFunc(own, func(a, b Write) bool { return bytes.Equal(a.Key, b.Key) })
+}

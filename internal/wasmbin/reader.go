@@ -1,0 +1,89 @@
+package wasmbin
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// reader walks over bytes; the first error sticks and makes every further read return zero.
+type reader struct {
+	b       []byte
+	at, end int
+	section string
+	err     error
+}
+
+func (r *reader) fail(at int, reason, remedy string) {
+	if r.err == nil {
+		r.err = &Error{r.section, at, reason, remedy}
+	}
+}
+
+const rebuild = "the file is cut or damaged; build it again"
+
+func (r *reader) byte() byte {
+	if r.err != nil {
+		return 0
+	}
+	if r.at >= r.end {
+		r.fail(r.at, "it ends in the middle of something", rebuild)
+		return 0
+	}
+	c := r.b[r.at]
+	r.at++
+	return c
+}
+
+// u32 reads an unsigned LEB128 number of at most five bytes.
+func (r *reader) u32() uint32 {
+	start := r.at
+	var v uint64
+	for shift := 0; shift < 35; shift += 7 {
+		c := r.byte()
+		if r.err != nil {
+			return 0
+		}
+		v |= uint64(c&0x7f) << shift
+		if c&0x80 == 0 {
+			if v > 1<<32-1 {
+				break
+			}
+			return uint32(v)
+		}
+	}
+	r.fail(start, "a number with more than 32 bits", rebuild)
+	return 0
+}
+
+// count reads the length of a vector. Every element takes at least one byte, so a count
+// above the bytes that are left is a lie, and the one check that stops the bombs.
+func (r *reader) count() int {
+	start := r.at
+	n := r.u32()
+	if uint64(n) > uint64(r.end-r.at) {
+		r.fail(start, fmt.Sprintf("it claims %d elements in %d bytes", n, r.end-r.at), rebuild)
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) vector(element func()) {
+	for n := r.count(); n > 0 && r.err == nil; n-- {
+		element()
+	}
+}
+
+func (r *reader) name() string {
+	start := r.at
+	n := r.count()
+	if r.err != nil {
+		return ""
+	}
+	if n > maxNameBytes || !utf8.Valid(r.b[r.at:r.at+n]) {
+		r.fail(start, "a name that is too long or not UTF-8", rebuild)
+		return ""
+	}
+	s := string(r.b[r.at : r.at+n])
+	r.at += n
+	return s
+}

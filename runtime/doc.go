@@ -1,0 +1,28 @@
+// Package runtime runs subscribers against a log: it loads their modules, delivers events
+// to them, commits what they did, and swaps them while events flow. It is also how a Go
+// program embeds avxrt.
+//
+// # What it promises
+//
+//   - An event changes a subscriber's state exactly once, and what the subscriber emits
+//     for it is appended exactly once: both go into the log in the commit that moves the
+//     subscriber's cursor (package log).
+//   - A subscriber sees the events that its patterns match in the order of the log, each
+//     once per generation boundary: a swap happens between two events, and every event is
+//     handled by exactly one generation.
+//   - A new plan (manifest and modules) is built and checked as a whole before anything
+//     changes. If any part of it is wrong, the old plan goes on and [Runtime.Status] and
+//     [Runtime.Subscribers] say why.
+//   - One subscriber's failures are its own: others do not notice them.
+//
+// # What it does not
+//
+// Effects (topics under $effect.) are ordinary events here; calling providers is not part
+// of this version. A Go func given to [Runtime.Subscribe] gets events at least once, not
+// exactly once, because its own side effects are outside of the commit.
+//
+// # Goroutines
+//
+// [Runtime.Run] starts one per subscriber and one that watches files; it returns when all
+// of them have ended. Nothing runs before Run or after it.
+package runtime

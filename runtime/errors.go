@@ -1,0 +1,28 @@
+package runtime
+
+import "errors"
+
+// Conditions that callers test with errors.Is.
+var (
+	ErrReservedTopic = errors.New("topics that begin with $ are the host's; choose another topic")
+	ErrNotFound      = errors.New("not found")
+	ErrDraining      = errors.New("the node is shutting down; publish to it again after its restart")
+)
+
+// ManifestError says that a manifest or one of its modules was refused. The text names
+// each place and remedy, one a line.
+type ManifestError struct {
+	Subscriber string // whose module is wrong; "" if it is the manifest itself
+	Err        error
+}
+
+// Error returns the reasons.
+func (e *ManifestError) Error() string {
+	if e.Subscriber == "" {
+		return e.Err.Error()
+	}
+	return "subscriber " + e.Subscriber + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *ManifestError) Unwrap() error { return e.Err }

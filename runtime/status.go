@@ -1,0 +1,277 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/delivery"
+	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/internal/sandbox"
+	"github.com/avx-platform/avxrt/log"
+)
+
+// State is what a subscriber is doing.
+type State string
+
+// The states.
+const (
+	StateRunning  State = "running"
+	StateRetrying State = "retrying" // an event waits for its next attempt
+	StateStopped  State = "stopped"  // until a new generation; Reason says why
+	StateFailed   State = "failed"   // the store gave an error; until a restart
+)
+
+// SubscriberStatus is how one subscriber stands. Counters start at 0 with the process.
+type SubscriberStatus struct {
+	Name        string
+	State       State
+	Reason      string // why it is stopped, failed or retrying
+	Problem     string // why the last new plan was refused; "" if it was not
+	Topics      []string
+	Module      string
+	Digest      string
+	Generation  int
+	Cursor      abi.Seq // next seq that it has not dealt with
+	LagEvents   uint64  // seqs between the cursor and the head, wanted or not
+	LagSeconds  float64 // age of the first of them
+	Handled     uint64
+	Emitted     uint64
+	Traps       uint64
+	Failures    uint64 // verdicts of the guest itself
+	Retries     uint64
+	Skipped     uint64
+	DeadLetters uint64
+	ExecSeconds float64
+	MemoryBytes int64
+	Since       time.Time // of the generation
+}
+
+// Status is how the node stands.
+type Status struct {
+	Node, Data     string
+	Ready          bool
+	NotReady       string // why
+	ManifestError  string // why the last manifest was refused; "" if it was not
+	Reloads        uint64 // plans adopted since the start
+	RefusedReloads uint64
+	Log            log.Metrics
+}
+
+// Status returns how the node stands.
+func (r *Runtime) Status() Status {
+	r.mu.Lock()
+	st := Status{Node: r.mu.manifest.Node.ID, Data: r.mu.manifest.Node.Data, ManifestError: r.mu.problems[""]}
+	r.mu.Unlock()
+	st.Reloads, st.RefusedReloads = r.reloads.done.Load(), r.reloads.refused.Load()
+	st.Log = r.store.Metrics()
+	switch {
+	case r.draining.Load():
+		st.NotReady = "the node is shutting down"
+	case !r.running.Load():
+		st.NotReady = "the node is starting"
+	default:
+		st.Ready = true
+	}
+	return st
+}
+
+// Subscribers returns how the subscribers stand, by name.
+func (r *Runtime) Subscribers() []SubscriberStatus {
+	subs := r.subscriptions()
+	all := make([]SubscriberStatus, len(subs))
+	for i, s := range subs {
+		all[i] = s.statusNow()
+	}
+	return all
+}
+
+// Subscriber returns how one subscriber stands, or [ErrNotFound].
+func (r *Runtime) Subscriber(name string) (SubscriberStatus, error) {
+	s := r.subscription(name)
+	if s == nil {
+		return SubscriberStatus{}, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+	}
+	return s.statusNow(), nil
+}
+
+// statusNow adds to the last published status what changes without the subscription's doing.
+func (s *subscription) statusNow() SubscriberStatus {
+	s.mu.Lock()
+	st := s.mu.status
+	s.mu.Unlock()
+	head := s.r.store.Head()
+	if st.Cursor <= head {
+		st.LagEvents = uint64(head - st.Cursor + 1)
+		if ev, err := s.r.store.Event(st.Cursor); err == nil {
+			st.LagSeconds = time.Since(time.Unix(0, ev.Appended)).Seconds()
+		}
+	}
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	st.Problem = s.r.mu.problems[s.name]
+	return st
+}
+
+// count changes the status's counters.
+func (s *subscription) count(change func(*SubscriberStatus)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.mu.status)
+}
+
+func (s *subscription) setState(state State, reason string) {
+	s.count(func(st *SubscriberStatus) { st.State, st.Reason = state, reason })
+}
+
+// publishStatus copies what others may see of the goroutine's own.
+func (s *subscription) publishStatus() {
+	state, reason := StateRunning, ""
+	if stopped := s.machine.Stopped(); stopped != "" {
+		state, reason = StateStopped, stopped
+	} else if seq := s.machine.Retrying(); seq != 0 {
+		state, reason = StateRetrying, fmt.Sprintf("event %d waits for its next attempt", seq)
+	}
+	var memory int64
+	if s.instance != nil {
+		memory = s.instance.MemoryBytes()
+	}
+	gen := s.gen
+	s.count(func(st *SubscriberStatus) {
+		if st.State != StateFailed {
+			st.State, st.Reason = state, reason
+		}
+		st.Cursor, st.MemoryBytes = s.machine.Cursor(), memory
+		if st.Generation != gen.number {
+			st.Generation, st.Module, st.Digest = gen.number, gen.spec.Module, gen.module.Digest()
+			st.Topics, st.Since = patternTexts(gen.spec), time.Unix(0, gen.adopted)
+		}
+	})
+}
+
+func patternTexts(spec manifest.Subscriber) []string {
+	texts := make([]string, len(spec.Topics))
+	for i, p := range spec.Topics {
+		texts[i] = p.String()
+	}
+	return texts
+}
+
+// account adds a settled run to the figures.
+func (s *subscription) account(o delivery.Outcome, v delivery.Verdict, result sandbox.Result) {
+	s.count(func(st *SubscriberStatus) {
+		st.Handled += uint64(o.Handled)
+		st.Emitted += uint64(len(result.Emits))
+		st.ExecSeconds += result.Elapsed.Seconds()
+		if f := o.Failure; f != nil {
+			switch f.Kind {
+			case delivery.Trapped, delivery.TimedOut:
+				st.Traps++
+			case delivery.Said:
+				st.Failures++
+			}
+		}
+		if v.Retry {
+			st.Retries++
+		}
+		if v.Skipped {
+			st.Skipped++
+		}
+		if v.Letter != nil {
+			st.DeadLetters++
+		}
+	})
+	s.publishStatus()
+	if v.Letter != nil {
+		s.r.opts.Logger.Warn("dead letter", "subscriber", s.name, "seq", uint64(v.Letter.Seq), "reason", v.Letter.Reason,
+			"message", v.Letter.Message, "attempts", v.Letter.Attempts, "generation", s.gen.number)
+	}
+	if stopped := s.machine.Stopped(); stopped != "" {
+		s.r.opts.Logger.Error("the subscriber stopped", "subscriber", s.name, "reason", stopped, "generation", s.gen.number)
+	}
+}
+
+// guestLevels maps the levels of the contract (0 trace … 4 error) to slog's.
+var guestLevels = [...]slog.Level{slog.LevelDebug - 4, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}
+
+// guestLog passes a line of the guest on.
+func (s *subscription) guestLog(line sandbox.LogLine) {
+	level := guestLevels[min(max(line.Level, 0), len(guestLevels)-1)]
+	s.r.opts.Logger.Log(context.Background(), level, line.Message, "subscriber", s.name, "seq", uint64(line.Seq), "generation", s.gen.number, "guest", true)
+}
+
+// sameSpec says whether two specs ask for the same behaviour.
+func sameSpec(a, b manifest.Subscriber) bool {
+	if !slices.Equal(patternTexts(a), patternTexts(b)) {
+		return false
+	}
+	a.Topics, b.Topics = nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
+// StateEntry is one key of a subscriber's state.
+type StateEntry struct{ Key, Value []byte }
+
+// State returns up to limit entries of a subscriber's state whose keys begin with prefix
+// and lie above after, ascending, as of a moment that is on disk. It returns [ErrNotFound]
+// for a name that was never attached; a subscriber that was taken out of the manifest
+// still has its state.
+func (r *Runtime) State(ctx context.Context, name, prefix, after string, limit int) ([]StateEntry, error) {
+	if _, err := r.store.Cursor(name); err != nil {
+		if errors.Is(err, log.ErrNotFound) {
+			return nil, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+		}
+		return nil, err
+	}
+	snapshot := r.store.Snapshot()
+	defer snapshot.Close()
+	if err := r.store.Sync(ctx); err != nil { // what is shown must not be taken back by a crash
+		return nil, err
+	}
+	var entries []StateEntry
+	err := snapshot.State(name, stateVersion).Scan([]byte(prefix), []byte(after), func(k, v []byte) bool {
+		if len(entries) == limit {
+			return false
+		}
+		entries = append(entries, StateEntry{slices.Clone(k), slices.Clone(v)})
+		return true
+	})
+	return entries, err
+}
+
+// DeadLetter is an event that a subscriber gave up, with what is known of the event.
+type DeadLetter struct {
+	log.DeadLetter
+	Subscriber string
+	Event      abi.Event
+}
+
+// DeadLetters returns up to limit dead letters of a subscriber whose seq is above after.
+// It returns [ErrNotFound] for a name that was never attached.
+func (r *Runtime) DeadLetters(ctx context.Context, subscriber string, after abi.Seq, limit int) ([]DeadLetter, error) {
+	if _, err := r.store.Cursor(subscriber); err != nil {
+		return nil, fmt.Errorf("subscriber %q: %w", subscriber, ErrNotFound)
+	}
+	var letters []DeadLetter
+	err := r.store.DeadLetters(subscriber, after, func(d log.DeadLetter) bool {
+		if len(letters) == limit {
+			return false
+		}
+		letters = append(letters, DeadLetter{DeadLetter: d, Subscriber: subscriber})
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range letters {
+		if letters[i].Event, err = r.store.Event(letters[i].Seq); err != nil {
+			return nil, err
+		}
+	}
+	return letters, r.store.Sync(ctx)
+}

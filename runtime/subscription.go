@@ -1,0 +1,253 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/delivery"
+	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/internal/sandbox"
+	"github.com/avx-platform/avxrt/log"
+	"github.com/avx-platform/avxrt/router"
+)
+
+// stateVersion is the only one of this version of avxrt.
+const stateVersion = 1
+
+// batchTime is the slice after which a run ends at the next event, so that a commit never
+// waits long and a swap or shutdown finds an end soon.
+const batchTime = 20 * time.Millisecond
+
+// cursorStep is how far a subscriber may read over events that it does not want before
+// its cursor is written; after a crash so many are looked at again.
+const cursorStep = 4096
+
+// generation is one module in service for one subscriber under one set of rules.
+type generation struct {
+	number  int
+	spec    manifest.Subscriber
+	module  *sandbox.Module
+	adopted int64
+	match   func(topic string) bool
+	grants  func(topic string) bool
+}
+
+// subscription delivers to one subscriber. Its goroutine owns everything but what mu guards.
+type subscription struct {
+	r       *Runtime
+	name    string
+	stamper delivery.Stamper
+
+	gen      *generation // in service
+	machine  *delivery.Machine
+	reader   *log.Reader
+	instance *sandbox.Instance
+	fence    uint64
+	stored   abi.Seq // the cursor as committed
+	buffers  runBuffers
+
+	mu struct {
+		sync.Mutex
+		next   *generation // offered, not yet in service
+		ended  bool        // taken out of the manifest
+		wake   func()      // ends the wait of the goroutine
+		status SubscriberStatus
+	}
+}
+
+// runBuffers are reused from run to run.
+type runBuffers struct {
+	event  abi.Event
+	causes []abi.Event // given in this run, in order
+}
+
+func newSubscription(r *Runtime, spec manifest.Subscriber, module *sandbox.Module, cursor log.Cursor) *subscription {
+	s := &subscription{r: r, name: spec.Name, fence: cursor.Fence, stored: cursor.Next}
+	s.stamper = delivery.Stamper{Subscriber: spec.Name, Source: "/avxrt/" + s.nodeID()}
+	s.gen = newGeneration(1, spec, module)
+	s.machine = delivery.New(policy(spec), cursor.Next)
+	s.mu.status = SubscriberStatus{Name: spec.Name, Since: time.Now()}
+	s.publishStatus()
+	return s
+}
+
+// nodeID needs the runtime's lock or a runtime that is being opened: both callers have one.
+func (s *subscription) nodeID() string { return s.r.mu.manifest.Node.ID }
+
+func newGeneration(number int, spec manifest.Subscriber, module *sandbox.Module) *generation {
+	return &generation{
+		number: number, spec: spec, module: module, adopted: now(),
+		match: matcher(spec.Topics), grants: granter(spec.Emits),
+	}
+}
+
+// granter tells what a subscriber may emit: valid topics that its grants match.
+func granter(patterns []router.Pattern) func(topic string) bool {
+	granted := matcher(patterns)
+	return func(topic string) bool { return granted(topic) && router.CheckTopic(topic) == nil }
+}
+
+func policy(spec manifest.Subscriber) delivery.Policy {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(spec.Name))
+	return delivery.Policy{
+		Attempts: spec.Retry.Attempts, Min: spec.Retry.Min, Max: spec.Retry.Max,
+		OnPoison: delivery.Poison(spec.OnPoison), Seed: h.Sum64(),
+	}
+}
+
+// offer hands over a new generation; the goroutine takes it at the next event boundary.
+// The same module under the same rules is no new generation.
+func (s *subscription) offer(spec manifest.Subscriber, module *sandbox.Module) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	latest := s.gen
+	if s.mu.next != nil {
+		latest = s.mu.next
+	}
+	if latest.module == module && sameSpec(latest.spec, spec) {
+		return
+	}
+	s.mu.next = newGeneration(latest.number+1, spec, module)
+	if s.mu.wake != nil {
+		s.mu.wake()
+	}
+}
+
+// end makes the goroutine finish at the next event boundary. Cursor and state stay.
+func (s *subscription) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.ended = true
+	if s.mu.wake != nil {
+		s.mu.wake()
+	}
+}
+
+// pending says whether the goroutine should come to an event boundary.
+func (s *subscription) pending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.next != nil || s.mu.ended
+}
+
+// take puts an offered generation into service and says whether the subscription goes on.
+func (s *subscription) take() bool {
+	s.mu.Lock()
+	next, ended := s.mu.next, s.mu.ended
+	if next != nil && !ended {
+		s.gen, s.mu.next = next, nil
+	}
+	s.mu.Unlock()
+	if ended {
+		return false
+	}
+	if next != nil {
+		s.discard()
+		s.closeReader()
+		s.machine.Adopt(policy(next.spec))
+		s.publishStatus()
+		s.r.opts.Logger.Info("new generation in service", "subscriber", s.name, "generation", next.number,
+			"module", next.spec.Module, "digest", next.module.Digest(), "seq", uint64(s.machine.Cursor()))
+	}
+	return true
+}
+
+// run is the goroutine of the subscription.
+func (s *subscription) run(ctx context.Context) {
+	defer s.release()
+	for ctx.Err() == nil && s.take() {
+		order := s.machine.Begin(now())
+		if !order.Run {
+			s.wait(ctx, func(ctx context.Context) { sleepUntil(ctx, order.Wake) })
+			continue
+		}
+		s.open(order.From)
+		if !s.deliver(ctx, order) {
+			return
+		}
+	}
+}
+
+// wait calls block with a context that also ends when a generation is offered or the
+// subscription is taken out.
+func (s *subscription) wait(ctx context.Context, block func(context.Context)) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	if s.mu.next != nil || s.mu.ended {
+		s.mu.Unlock()
+		return
+	}
+	s.mu.wake = cancel
+	s.mu.Unlock()
+	block(ctx)
+	s.mu.Lock()
+	s.mu.wake = nil
+	s.mu.Unlock()
+}
+
+// sleepUntil returns at the given time (unix nanoseconds; 0: never) or when ctx ends.
+func sleepUntil(ctx context.Context, wake int64) {
+	if wake == 0 {
+		<-ctx.Done()
+		return
+	}
+	timer := time.NewTimer(time.Duration(wake - now()))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// open makes the reader stand at from.
+func (s *subscription) open(from abi.Seq) {
+	if s.reader != nil && s.reader.Position() == from {
+		return
+	}
+	s.closeReader()
+	s.reader = s.r.store.NewReader(log.ReadOptions{From: from, Match: s.gen.match})
+}
+
+func (s *subscription) closeReader() {
+	if s.reader != nil {
+		_ = s.reader.Close()
+		s.reader = nil
+	}
+}
+
+// discard throws the instance away; state is in the log, so nothing is lost.
+func (s *subscription) discard() {
+	if s.instance != nil {
+		_ = s.instance.Close(context.Background())
+		s.instance = nil
+	}
+}
+
+// release ends the goroutine: what was read over is written down, handles are closed.
+func (s *subscription) release() {
+	if cursor := s.machine.Cursor(); cursor > s.stored {
+		if _, err := s.commit(&log.Commit{To: cursor}); err != nil && !errors.Is(err, log.ErrFenced) {
+			s.r.opts.Logger.Error("the cursor was not written at the end; a few events will be looked at again", "subscriber", s.name, "error", err)
+		}
+	}
+	s.discard()
+	s.closeReader()
+	s.publishStatus()
+}
+
+// commit completes c with what every commit of this subscription carries and applies it.
+func (s *subscription) commit(c *log.Commit) ([]log.Receipt, error) {
+	c.Subscriber, c.StateVersion = s.name, stateVersion
+	c.From, c.Fence, c.Digest = s.stored, s.fence, s.gen.module.Digest()
+	receipts, err := s.r.store.Commit(context.Background(), c, log.Accepted)
+	if err == nil {
+		s.stored = c.To
+	}
+	return receipts, err
+}
