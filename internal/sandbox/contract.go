@@ -77,9 +77,9 @@ func checkImports(imports []wasmbin.Import) string {
 
 // checkWASI looks for imports that this host's WASI does not have.
 func (m *Module) checkWASI() string {
-	offered := m.runtime.Module(wasi_snapshot_preview1.ModuleName)
+	offered := m.runtime.Module(wasi_snapshot_preview1.ModuleName).ExportedFunctionDefinitions()
 	for _, imp := range m.info.Imports {
-		if imp.Module == wasi_snapshot_preview1.ModuleName && offered.ExportedFunction(imp.Name) == nil {
+		if imp.Module == wasi_snapshot_preview1.ModuleName && offered[imp.Name] == nil {
 			return fmt.Sprintf("it needs %s.%s, which does not exist", imp.Module, imp.Name)
 		}
 	}

@@ -1,0 +1,233 @@
+package runtime_test
+
+import (
+	"bufio"
+	"context"
+	"maps"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/internal/shop"
+	"github.com/avx-platform/avxrt/log"
+	"github.com/avx-platform/avxrt/plugins"
+	"github.com/avx-platform/avxrt/runtime"
+)
+
+const shopManifest = `
+[[subscriber]]
+name   = "inventory"
+module = "inventory.wasm"
+topics = ["orders.*", "stock.received"]
+emits  = ["inventory.**"]
+config = { opening_stock = "500", low_stock = "50" }
+limits = { time = "20s" }
+
+[[subscriber]]
+name   = "analytics"
+module = "analytics.wasm"
+topics = ["orders.*"]
+limits = { time = "20s" }
+
+[[subscriber]]
+name   = "email"
+module = "email.wasm"
+topics = ["orders.created"]
+emits  = ["$effect.smtp.send"]
+limits = { time = "20s" }
+`
+
+var shopRules = shop.Rules{OpeningStock: 500, LowStock: 50}
+
+// open starts a node on a manifest and stops it at the end of the test.
+func open(t *testing.T, manifest string) *runtime.Runtime {
+	t.Helper()
+	r, err := runtime.Open(runtime.Options{ManifestText: []byte(manifest), Dir: t.TempDir(), Modules: plugins.FS})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// settled waits until no subscriber lags.
+func settled(t *testing.T, r *runtime.Runtime) {
+	t.Helper()
+	deadline := time.Now().Add(2 * time.Minute)
+	for tick := time.NewTicker(2 * time.Millisecond); time.Now().Before(deadline); <-tick.C {
+		lag := uint64(0)
+		for _, s := range r.Subscribers() {
+			if s.State != runtime.StateRunning && s.State != runtime.StateRetrying {
+				t.Fatalf("subscriber %s is %s: %s", s.Name, s.State, s.Reason)
+			}
+			lag += s.LagEvents
+		}
+		if lag == 0 {
+			return
+		}
+	}
+	t.Fatalf("the subscribers do not come to an end: %+v", r.Subscribers())
+}
+
+func publish(t *testing.T, r *runtime.Runtime, events []shop.Event) []log.Receipt {
+	t.Helper()
+	var receipts []log.Receipt
+	for len(events) > 0 {
+		n := min(len(events), 100)
+		batch := make([]abi.Event, n)
+		for i, ev := range events[:n] {
+			batch[i] = abi.Event{Topic: ev.Topic, Key: ev.Key, ID: ev.ID, Source: ev.Source, Time: ev.Time.UnixNano(), Data: ev.Data}
+		}
+		got, err := r.Publish(context.Background(), batch, log.Accepted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		receipts, events = append(receipts, got...), events[n:]
+	}
+	return receipts
+}
+
+// state reads the numbers below a prefix.
+func state(t *testing.T, r *runtime.Runtime, subscriber, prefix string) map[string]int64 {
+	t.Helper()
+	entries, err := r.State(context.Background(), subscriber, prefix, "", 1_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]int64{}
+	for _, e := range entries {
+		n, err := strconv.ParseInt(string(e.Value), 10, 64)
+		if err != nil {
+			t.Fatalf("state %s of %s is %q", e.Key, subscriber, e.Value)
+		}
+		out[strings.TrimPrefix(string(e.Key), prefix)] = n
+	}
+	return out
+}
+
+// totals reads what the subscribers ended with.
+func totals(t *testing.T, r *runtime.Runtime) shop.Totals {
+	t.Helper()
+	counts := state(t, r, "inventory", "count/")
+	got := shop.Totals{
+		Revenue: state(t, r, "analytics", "revenue/"), RevenueDay: state(t, r, "analytics", "revenue_day/"),
+		Units: state(t, r, "analytics", "units/"), Orders: state(t, r, "analytics", "orders/"),
+		Cancelled: state(t, r, "analytics", "cancelled/"), Stock: state(t, r, "inventory", "stock/"),
+		Reserved: counts["reserved"], Rejected: counts["rejected"], Low: counts["low"], Released: counts["released"],
+		Mails: state(t, r, "email", "composed")[""], NoCustomer: state(t, r, "email", "skipped/no-customer")[""],
+		DeadLetters: map[string]int64{},
+	}
+	for _, s := range r.Subscribers() {
+		letters, err := r.DeadLetters(context.Background(), s.Name, 0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.DeadLetters[s.Name] = int64(len(letters))
+	}
+	return got
+}
+
+// emitted counts the events of the log by topic.
+func emitted(t *testing.T, r *runtime.Runtime) map[string]int64 {
+	t.Helper()
+	reader := r.Store().NewReader(log.ReadOptions{})
+	defer reader.Close()
+	counts := map[string]int64{}
+	var ev abi.Event
+	for reader.Next(&ev) {
+		counts[strings.Clone(ev.Topic)]++
+	}
+	if err := reader.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return counts
+}
+
+func checkShop(t *testing.T, r *runtime.Runtime, events []shop.Event) {
+	t.Helper()
+	want := shop.Expect(events, shopRules)
+	if want.Reserved == 0 || want.Mails == 0 {
+		t.Fatalf("the events prove nothing: %+v", want)
+	}
+	if diff := cmp.Diff(want, totals(t, r)); diff != "" {
+		t.Fatalf("totals differ (-want +got):\n%.4000s", diff)
+	}
+	topics := emitted(t, r)
+	for topic, n := range map[string]int64{
+		"inventory.reserved": want.Reserved, "inventory.rejected": want.Rejected, "inventory.low": want.Low,
+		"inventory.released": want.Released, "$effect.smtp.send": want.Mails,
+	} {
+		if topics[topic] != n {
+			t.Errorf("%d events on %s, want %d", topics[topic], topic, n)
+		}
+	}
+}
+
+func TestShopGenerated(t *testing.T) {
+	events := shop.Generate(shop.Options{Seed: 1, Orders: 800, Poison: true})
+	r := open(t, shopManifest)
+	publish(t, r, events)
+	settled(t, r)
+	checkShop(t, r, events)
+
+	before := maps.Clone(emitted(t, r))
+	for _, receipt := range publish(t, r, events) {
+		if !receipt.Duplicate {
+			t.Fatalf("event %s was appended again", receipt.ID)
+		}
+	}
+	settled(t, r)
+	checkShop(t, r, events)
+	if diff := cmp.Diff(before, emitted(t, r)); diff != "" {
+		t.Fatalf("publishing again changed the log (-before +after):\n%s", diff)
+	}
+}
+
+// TestShopReal runs a week of real orders, where the file is beside the repository.
+func TestShopReal(t *testing.T) {
+	const path = "../../shared/data/orders.jsonl"
+	f, err := os.Open(path)
+	if os.IsNotExist(err) {
+		t.Logf("%s is not here; TestShopGenerated checks the same on generated orders", path)
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var events []shop.Event
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		ev, err := cloudevents.ParseJSON(lines.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev = ev.Clone()
+		events = append(events, shop.Event{Topic: ev.Topic, Key: ev.Key, ID: ev.ID, Source: ev.Source, Time: time.Unix(0, ev.Time), Data: ev.Data})
+	}
+	if len(events) != 699 {
+		t.Fatalf("%d events in %s, want 699", len(events), path)
+	}
+	r := open(t, shopManifest)
+	publish(t, r, events)
+	settled(t, r)
+	checkShop(t, r, events)
+}

@@ -1,0 +1,536 @@
+/* avx.h: write avxrt subscribers in C or C++. One header, no libc, no allocator.
+ *
+ *   #include "avx.h"
+ *   static void handle(const avx_event *ev) {
+ *       if (avx_eq(ev->topic, "users.created"))
+ *           avx_emit(AVX_STR("mail.wanted"), ev->key, ev->data);
+ *   }
+ *   AVX_SUBSCRIBER(handle)
+ *
+ *   clang --target=wasm32 -O2 -nostdlib -I. -Wl,--no-entry -Wl,--strip-all -o hello.wasm hello.c
+ *
+ * What the host promises a guest (docs/abi.md says it in full):
+ *   - handle is called once per event. What it emits and writes is kept when it returns, and
+ *     dropped when it calls avx_fail or traps.
+ *   - State is avx_get/avx_set/avx_del. Memory is a cache: the host may start over with a
+ *     fresh instance between any two events.
+ *   - The same event and state give the same result: the clock is the event's, randomness
+ *     is seeded by it.
+ * Nothing here allocates but the receive buffer, which grows to the largest event seen.
+ * Slices point into that buffer and are valid during handle.
+ *
+ * Licence: MIT OR Apache-2.0. */
+#ifndef AVX_H
+#define AVX_H
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- slices ------------------------------------------------------------------------- */
+
+typedef struct { const char *p; uint32_t n; } avx_str;
+
+#define AVX_STR(literal) (avx_slice((literal), (uint32_t)(sizeof(literal) - 1)))
+
+static inline avx_str avx_slice(const void *p, uint32_t n) { avx_str s; s.p = (const char *)p; s.n = n; return s; }
+
+static inline void avx_copy(void *to, const void *from, uint32_t n) {
+    char *t = (char *)to; const char *f = (const char *)from;
+    while (n--) *t++ = *f++;
+}
+
+static inline uint32_t avx_len(const char *z) { uint32_t n = 0; while (z[n]) n++; return n; }
+
+static inline int avx_eq(avx_str s, const char *z) {
+    uint32_t i = 0;
+    while (i < s.n && z[i] && s.p[i] == z[i]) i++;
+    return i == s.n && !z[i];
+}
+
+/* ---- status and verdicts ------------------------------------------------------------ */
+
+enum { AVX_NOT_FOUND = -1, AVX_INVALID = -2, AVX_TOO_LARGE = -3, AVX_DENIED = -4, AVX_QUOTA = -5, AVX_CONFLICT = -6,
+       AVX_UNAVAILABLE = -7, AVX_READ_ONLY = -8, AVX_NO_EVENT = -9, AVX_UNSUPPORTED = -10 };
+enum { AVX_RETRY = 1, AVX_REJECT = 2, AVX_SKIP = 3, AVX_STOP = 4 };
+enum { AVX_TRACE = 0, AVX_DEBUG = 1, AVX_INFO = 2, AVX_WARN = 3, AVX_ERROR = 4 };
+
+/* ---- the host's functions ----------------------------------------------------------- */
+
+#ifdef __wasm__
+#define AVX_IMPORT(name) __attribute__((import_module("avx1"), import_name(name)))
+#define AVX_EXPORT(name) __attribute__((export_name(name)))
+#else /* natively, a test supplies them */
+#define AVX_IMPORT(name)
+#define AVX_EXPORT(name)
+#endif
+
+AVX_IMPORT("next") int32_t avx1_next(void *buf, int32_t cap);
+AVX_IMPORT("fail") void avx1_fail(int32_t code, const void *msg, int32_t len);
+AVX_IMPORT("emit") int32_t avx1_emit(const void *frame, int32_t len);
+AVX_IMPORT("reply") int32_t avx1_reply(const void *data, int32_t len);
+AVX_IMPORT("kv_get") int32_t avx1_kv_get(const void *k, int32_t klen, void *buf, int32_t cap);
+AVX_IMPORT("kv_set") int32_t avx1_kv_set(const void *k, int32_t klen, const void *v, int32_t vlen);
+AVX_IMPORT("kv_del") int32_t avx1_kv_del(const void *k, int32_t klen);
+AVX_IMPORT("kv_scan") int32_t avx1_kv_scan(const void *prefix, int32_t plen, const void *after, int32_t alen, void *buf, int32_t cap);
+AVX_IMPORT("conf") int32_t avx1_conf(const void *k, int32_t klen, void *buf, int32_t cap);
+AVX_IMPORT("log") void avx1_log(int32_t level, const void *msg, int32_t len);
+AVX_IMPORT("now") int64_t avx1_now(void);
+AVX_IMPORT("rand") void avx1_rand(void *buf, int32_t len);
+
+/* ---- events ------------------------------------------------------------------------- */
+
+#define AVX_HEADER_LEN 96
+enum { AVX_OFF_TOTAL = 0, AVX_OFF_HLEN = 4, AVX_OFF_FLAGS = 6, AVX_OFF_SEQ = 8, AVX_OFF_TIME = 16, AVX_OFF_VERSION = 24,
+       AVX_OFF_KIND = 32, AVX_OFF_ATTEMPT = 36, AVX_OFF_LEFT = 40, AVX_OFF_TOPIC = 44, AVX_OFF_KEY = 48, AVX_OFF_ID = 52,
+       AVX_OFF_SOURCE = 56, AVX_OFF_TYPE = 60, AVX_OFF_HEADERS = 64, AVX_OFF_DATA = 68, AVX_OFF_APPENDED = 72 };
+
+typedef struct {
+    uint64_t seq, version;
+    int64_t time, appended; /* nanoseconds since 1970 UTC */
+    uint32_t attempt, left;
+    uint16_t kind, flags;
+    avx_str topic, key, id, source, content_type, headers, data;
+} avx_event;
+
+static inline uint64_t avx_load(const unsigned char *b, int n) {
+    uint64_t v = 0;
+    while (n--) v = v << 8 | b[n];
+    return v;
+}
+
+static inline void avx_store(unsigned char *b, uint64_t v, int n) {
+    int i;
+    for (i = 0; i < n; i++) b[i] = (unsigned char)(v >> (8 * i));
+}
+
+/* avx_decode opens the frame at b; the host made it, so its lengths hold. */
+static inline void avx_decode(const unsigned char *b, avx_event *ev) {
+    avx_str *parts[7];
+    const unsigned char *at = b + avx_load(b + AVX_OFF_HLEN, 2);
+    int i;
+    parts[0] = &ev->topic; parts[1] = &ev->key; parts[2] = &ev->id; parts[3] = &ev->source;
+    parts[4] = &ev->content_type; parts[5] = &ev->headers; parts[6] = &ev->data;
+    ev->flags = (uint16_t)avx_load(b + AVX_OFF_FLAGS, 2);
+    ev->seq = avx_load(b + AVX_OFF_SEQ, 8);
+    ev->time = (int64_t)avx_load(b + AVX_OFF_TIME, 8);
+    ev->version = avx_load(b + AVX_OFF_VERSION, 8);
+    ev->kind = (uint16_t)avx_load(b + AVX_OFF_KIND, 2);
+    ev->attempt = (uint32_t)avx_load(b + AVX_OFF_ATTEMPT, 4);
+    ev->left = (uint32_t)avx_load(b + AVX_OFF_LEFT, 4);
+    ev->appended = (int64_t)avx_load(b + AVX_OFF_APPENDED, 8);
+    for (i = 0; i < 7; i++) {
+        uint32_t n = (uint32_t)avx_load(b + AVX_OFF_TOPIC + 4 * i, 4);
+        *parts[i] = avx_slice(at, n);
+        at += n;
+    }
+}
+
+/* ---- bytes being built -------------------------------------------------------------- */
+
+/* avx_buf is a buffer of yours that is written from the front. full is set, and nothing
+ * more is written, when something does not fit. */
+typedef struct { char *p; uint32_t n, cap; int full; } avx_buf;
+
+static inline avx_buf avx_buffer(void *p, uint32_t cap) { avx_buf b; b.p = (char *)p; b.n = 0; b.cap = cap; b.full = 0; return b; }
+
+static inline void avx_put(avx_buf *b, const void *p, uint32_t n) {
+    if (b->full || n > b->cap - b->n) { b->full = 1; return; }
+    avx_copy(b->p + b->n, p, n);
+    b->n += n;
+}
+
+static inline void avx_puts(avx_buf *b, const char *z) { avx_put(b, z, avx_len(z)); }
+
+static inline void avx_puti(avx_buf *b, int64_t v) {
+    char d[20]; int i = 20;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do { d[--i] = (char)('0' + u % 10); u /= 10; } while (u);
+    if (v < 0) avx_put(b, "-", 1);
+    avx_put(b, d + i, (uint32_t)(20 - i));
+}
+
+/* avx_putj writes s as a JSON string with quotes. */
+static inline void avx_putj(avx_buf *b, avx_str s) {
+    static const char hex[] = "0123456789abcdef";
+    uint32_t i;
+    avx_put(b, "\"", 1);
+    for (i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '"' || c == '\\') { char e[2]; e[0] = '\\'; e[1] = (char)c; avx_put(b, e, 2); }
+        else if (c < 0x20) { char e[6] = {'\\', 'u', '0', '0', 0, 0}; e[4] = hex[c >> 4]; e[5] = hex[c & 15]; avx_put(b, e, 6); }
+        else avx_put(b, &c, 1);
+    }
+    avx_put(b, "\"", 1);
+}
+
+static inline avx_str avx_done(const avx_buf *b) { return avx_slice(b->p, b->n); }
+
+/* avx_int reads a decimal number that fills s; 0 if it is none or does not fit. */
+static inline int avx_int(avx_str s, int64_t *out) {
+    uint32_t i = 0; uint64_t v = 0; int minus = 0;
+    if (s.n && s.p[0] == '-') { minus = 1; i = 1; }
+    if (i == s.n) return 0;
+    for (; i < s.n; i++) {
+        unsigned d = (unsigned char)s.p[i] - '0';
+        if (d > 9 || v > (UINT64_MAX - d) / 10) return 0;
+        v = v * 10 + d;
+    }
+    if (v > (uint64_t)INT64_MAX + (uint64_t)minus) return 0;
+    *out = minus ? (int64_t)(0 - v) : (int64_t)v;
+    return 1;
+}
+
+/* ---- what a handler does ------------------------------------------------------------ */
+
+/* avx_fail gives the verdict on the event in hand; return from handle afterwards. */
+static inline void avx_fail(int32_t code, const char *why) { avx1_fail(code, why, (int32_t)avx_len(why)); }
+static inline void avx_fail_str(int32_t code, avx_str why) { avx1_fail(code, why.p, (int32_t)why.n); }
+static inline void avx_log(int32_t level, const char *msg) { avx1_log(level, msg, (int32_t)avx_len(msg)); }
+
+/* avx_get returns the length of the value, AVX_NOT_FOUND, or more than cap if it does not fit. */
+static inline int32_t avx_get(avx_str key, void *buf, uint32_t cap) { return avx1_kv_get(key.p, (int32_t)key.n, buf, (int32_t)cap); }
+static inline int32_t avx_set(avx_str key, avx_str value) { return avx1_kv_set(key.p, (int32_t)key.n, value.p, (int32_t)value.n); }
+static inline int32_t avx_del(avx_str key) { return avx1_kv_del(key.p, (int32_t)key.n); }
+
+/* Numbers are kept as decimal text, so that people can read the state. */
+static inline int64_t avx_get_int(avx_str key, int64_t absent) {
+    char d[24]; int64_t v;
+    int32_t n = avx_get(key, d, sizeof d);
+    return n >= 0 && n <= (int32_t)sizeof d && avx_int(avx_slice(d, (uint32_t)n), &v) ? v : absent;
+}
+
+static inline int32_t avx_set_int(avx_str key, int64_t v) {
+    char d[24]; avx_buf b = avx_buffer(d, sizeof d);
+    avx_puti(&b, v);
+    return avx_set(key, avx_done(&b));
+}
+
+static inline int64_t avx_conf_int(const char *key, int64_t absent) {
+    char d[24]; int64_t v;
+    int32_t n = avx1_conf(key, (int32_t)avx_len(key), d, sizeof d);
+    return n >= 0 && n <= (int32_t)sizeof d && avx_int(avx_slice(d, (uint32_t)n), &v) ? v : absent;
+}
+
+/* avx_frame writes an event to emit into buf and returns its length, 0 if it does not fit. */
+static inline uint32_t avx_frame(void *buf, uint32_t cap, avx_str topic, avx_str key, avx_str content_type, avx_str headers, avx_str data) {
+    unsigned char *b = (unsigned char *)buf;
+    avx_str parts[7];
+    uint64_t total = AVX_HEADER_LEN;
+    int i; uint32_t j;
+    avx_buf w = avx_buffer(buf, cap);
+    parts[0] = topic; parts[1] = key; parts[2] = avx_slice(0, 0); parts[3] = parts[2];
+    parts[4] = content_type; parts[5] = headers; parts[6] = data;
+    for (i = 0; i < 7; i++) total += parts[i].n;
+    if (total > cap) return 0;
+    for (j = 0; j < AVX_HEADER_LEN; j++) b[j] = 0;
+    avx_store(b + AVX_OFF_TOTAL, total, 4);
+    avx_store(b + AVX_OFF_HLEN, AVX_HEADER_LEN, 2);
+    avx_store(b + AVX_OFF_KIND, 1, 2);
+    w.n = AVX_HEADER_LEN;
+    for (i = 0; i < 7; i++) {
+        avx_store(b + AVX_OFF_TOPIC + 4 * i, parts[i].n, 4);
+        avx_put(&w, parts[i].p, parts[i].n);
+    }
+    return (uint32_t)total;
+}
+
+/* ---- JSON, read as a stream ---------------------------------------------------------- */
+
+/* The reader takes a text apart from front to back, without recursion or memory. It is
+ * strict: the first thing that is not JSON, not there or not of the wanted kind sets err,
+ * and everything after answers 0.
+ *
+ *   avx_json j = avx_json_of(ev->data); avx_json_str key;
+ *   avx_json_object(&j);
+ *   while (avx_json_key(&j, &key))
+ *       if (avx_json_is(key, "qty")) avx_json_int(&j, &qty); else avx_json_skip(&j);
+ *   if (!avx_json_end(&j)) avx_fail(AVX_REJECT, "not an order"); */
+typedef struct { const char *p, *end; uint64_t first; int depth, err; } avx_json;
+
+/* avx_json_str is a string as it stands in the text, between its quotes. */
+typedef struct { const char *p; uint32_t n; int escaped; } avx_json_str;
+
+#define AVX_JSON_DEPTH 63
+
+static inline avx_json avx_json_of(avx_str text) {
+    avx_json j; j.p = text.p; j.end = text.p + text.n; j.first = 0; j.depth = 0; j.err = 0; return j;
+}
+
+static inline int avx_json_bad(avx_json *j) { j->err = 1; j->p = j->end; return 0; }
+
+static inline void avx_json_space(avx_json *j) {
+    while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' || *j->p == '\t' || *j->p == '\r')) j->p++;
+}
+
+static inline char avx_json_peek(avx_json *j) { avx_json_space(j); return j->p < j->end ? *j->p : 0; }
+
+static inline int avx_json_take(avx_json *j, char c) {
+    if (avx_json_peek(j) != c) return avx_json_bad(j);
+    j->p++;
+    return 1;
+}
+
+static inline int avx_json_open(avx_json *j, char c) {
+    if (j->depth >= AVX_JSON_DEPTH || !avx_json_take(j, c)) return avx_json_bad(j);
+    j->depth++;
+    j->first |= (uint64_t)1 << j->depth;
+    return 1;
+}
+
+static inline int avx_json_object(avx_json *j) { return avx_json_open(j, '{'); }
+static inline int avx_json_array(avx_json *j) { return avx_json_open(j, '['); }
+
+/* avx_json_more steps over a comma; 0 at the closing bracket, which it takes. */
+static inline int avx_json_more(avx_json *j, char close) {
+    uint64_t bit = (uint64_t)1 << j->depth;
+    if (j->err) return 0;
+    if (avx_json_peek(j) == close) { j->p++; j->depth--; return 0; }
+    if (!(j->first & bit)) return avx_json_take(j, ',');
+    j->first &= ~bit;
+    return 1;
+}
+
+static inline int avx_json_item(avx_json *j) { return avx_json_more(j, ']'); }
+
+static inline int avx_json_hex(const char *p, uint32_t *out) {
+    uint32_t v = 0; int i;
+    for (i = 0; i < 4; i++) {
+        char c = p[i];
+        v <<= 4;
+        if (c >= '0' && c <= '9') v |= (uint32_t)(c - '0');
+        else if (c >= 'a' && c <= 'f') v |= (uint32_t)(c - 'a' + 10);
+        else if (c >= 'A' && c <= 'F') v |= (uint32_t)(c - 'A' + 10);
+        else return 0;
+    }
+    *out = v;
+    return 1;
+}
+
+static inline int avx_json_string(avx_json *j, avx_json_str *s) {
+    uint32_t u;
+    if (!avx_json_take(j, '"')) return 0;
+    s->p = j->p; s->escaped = 0;
+    while (j->p < j->end && *j->p != '"') {
+        unsigned char c = (unsigned char)*j->p++;
+        if (c < 0x20) return avx_json_bad(j);
+        if (c != '\\') continue;
+        s->escaped = 1;
+        if (j->p == j->end) return avx_json_bad(j);
+        switch (*j->p++) {
+        case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': break;
+        case 'u':
+            if (j->end - j->p < 4 || !avx_json_hex(j->p, &u)) return avx_json_bad(j);
+            j->p += 4;
+            break;
+        default: return avx_json_bad(j);
+        }
+    }
+    if (j->p == j->end) return avx_json_bad(j);
+    s->n = (uint32_t)(j->p++ - s->p);
+    return 1;
+}
+
+static inline int avx_json_key(avx_json *j, avx_json_str *key) {
+    return avx_json_more(j, '}') && avx_json_string(j, key) && avx_json_take(j, ':');
+}
+
+static inline void avx_put_utf8(avx_buf *b, uint32_t u) {
+    char c[4]; uint32_t n;
+    if (u < 0x80) { c[0] = (char)u; n = 1; }
+    else if (u < 0x800) { c[0] = (char)(0xc0 | u >> 6); c[1] = (char)(0x80 | (u & 63)); n = 2; }
+    else if (u < 0x10000) { c[0] = (char)(0xe0 | u >> 12); c[1] = (char)(0x80 | (u >> 6 & 63)); c[2] = (char)(0x80 | (u & 63)); n = 3; }
+    else { c[0] = (char)(0xf0 | u >> 18); c[1] = (char)(0x80 | (u >> 12 & 63)); c[2] = (char)(0x80 | (u >> 6 & 63)); c[3] = (char)(0x80 | (u & 63)); n = 4; }
+    avx_put(b, c, n);
+}
+
+/* avx_json_text appends what the string means, without escapes. A lone half of a surrogate
+ * pair becomes U+FFFD. */
+static inline void avx_json_text(avx_json_str s, avx_buf *b) {
+    const char *p = s.p, *end = s.p + s.n;
+    if (!s.escaped) { avx_put(b, s.p, s.n); return; }
+    while (p < end) {
+        uint32_t u = 0, low = 0; char c = *p++;
+        if (c != '\\') { avx_put(b, &c, 1); continue; }
+        switch (c = *p++) {
+        case 'b': c = '\b'; break;
+        case 'f': c = '\f'; break;
+        case 'n': c = '\n'; break;
+        case 'r': c = '\r'; break;
+        case 't': c = '\t'; break;
+        case 'u':
+            avx_json_hex(p, &u); p += 4;
+            if (u >= 0xd800 && u < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u' && avx_json_hex(p + 2, &low) && low >= 0xdc00 && low < 0xe000) {
+                u = 0x10000 + ((u - 0xd800) << 10) + (low - 0xdc00); p += 6;
+            } else if (u >= 0xd800 && u < 0xe000) u = 0xfffd;
+            avx_put_utf8(b, u);
+            continue;
+        }
+        avx_put(b, &c, 1);
+    }
+}
+
+/* avx_json_is compares what the string means with z (at most 64 bytes). */
+static inline int avx_json_is(avx_json_str s, const char *z) {
+    char t[64]; avx_buf b = avx_buffer(t, sizeof t);
+    if (!s.escaped) return avx_eq(avx_slice(s.p, s.n), z);
+    avx_json_text(s, &b);
+    return !b.full && avx_eq(avx_done(&b), z);
+}
+
+static inline int avx_json_digits(avx_json *j) {
+    const char *start = j->p;
+    while (j->p < j->end && *j->p >= '0' && *j->p <= '9') j->p++;
+    return j->p > start;
+}
+
+/* avx_json_number steps over a number and says whether it is an integer without fraction and exponent. */
+static inline int avx_json_number(avx_json *j, avx_str *text, int *whole) {
+    const char *start = (avx_json_space(j), j->p);
+    *whole = 1;
+    if (j->p < j->end && *j->p == '-') j->p++;
+    if (j->p < j->end && *j->p == '0') j->p++;
+    else if (!avx_json_digits(j)) return avx_json_bad(j);
+    if (j->p < j->end && *j->p == '.') { *whole = 0; j->p++; if (!avx_json_digits(j)) return avx_json_bad(j); }
+    if (j->p < j->end && (*j->p == 'e' || *j->p == 'E')) {
+        *whole = 0; j->p++;
+        if (j->p < j->end && (*j->p == '+' || *j->p == '-')) j->p++;
+        if (!avx_json_digits(j)) return avx_json_bad(j);
+    }
+    *text = avx_slice(start, (uint32_t)(j->p - start));
+    return 1;
+}
+
+/* avx_json_int reads an integer; one that needs more than 64 bits is an error. */
+static inline int avx_json_int(avx_json *j, int64_t *v) {
+    avx_str text; int whole;
+    if (!avx_json_number(j, &text, &whole) || !whole || !avx_int(text, v)) return avx_json_bad(j);
+    return 1;
+}
+
+static inline int avx_json_word(avx_json *j, const char *z) {
+    while (*z) if (j->p == j->end || *j->p++ != *z++) return avx_json_bad(j);
+    return 1;
+}
+
+/* avx_json_skip steps over any value. */
+static inline int avx_json_skip(avx_json *j) {
+    avx_json_str s; avx_str text; int whole, base = j->depth;
+    uint64_t objects = 0; /* which open levels are objects */
+    for (;;) {
+        switch (avx_json_peek(j)) {
+        case '{': if (!avx_json_object(j)) return 0; objects |= (uint64_t)1 << j->depth; break;
+        case '[': if (!avx_json_array(j)) return 0; objects &= ~((uint64_t)1 << j->depth); break;
+        case '"': if (!avx_json_string(j, &s)) return 0; break;
+        case 't': if (!avx_json_word(j, "true")) return 0; break;
+        case 'f': if (!avx_json_word(j, "false")) return 0; break;
+        case 'n': if (!avx_json_word(j, "null")) return 0; break;
+        default: if (!avx_json_number(j, &text, &whole)) return 0;
+        }
+        for (;;) { /* to the next value, closing what ends */
+            if (j->depth == base) return !j->err;
+            if (objects >> j->depth & 1 ? avx_json_key(j, &s) : avx_json_item(j)) break;
+            if (j->err) return 0;
+        }
+    }
+}
+
+/* avx_json_raw steps over any value and gives its text. */
+static inline int avx_json_raw(avx_json *j, avx_str *raw) {
+    const char *start = (avx_json_space(j), j->p);
+    if (!avx_json_skip(j)) return 0;
+    *raw = avx_slice(start, (uint32_t)(j->p - start));
+    return 1;
+}
+
+/* avx_json_end says whether the text was JSON and nothing but white space is left. */
+static inline int avx_json_end(avx_json *j) {
+    avx_json_space(j);
+    return !j->err && j->depth == 0 && j->p == j->end;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+/* ---- the loop ------------------------------------------------------------------------ */
+
+#ifdef __wasm__
+/* The compiler turns copies and clears into calls of these; without a libc they are here,
+ * weak, so that a libc's win. With -mbulk-memory they are single instructions and unused. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+__attribute__((weak, no_builtin("memcpy"))) void *memcpy(void *to, const void *from, size_t n) {
+    char *t = (char *)to; const char *f = (const char *)from;
+    while (n--) *t++ = *f++;
+    return to;
+}
+__attribute__((weak, no_builtin("memset"))) void *memset(void *to, int c, size_t n) {
+    char *t = (char *)to;
+    while (n--) *t++ = (char)c;
+    return to;
+}
+#ifdef __cplusplus
+}
+#endif
+
+#define AVX_SMALL 65536
+extern unsigned char __heap_base;
+static unsigned char avx_small[AVX_SMALL];
+static unsigned char *avx_in = avx_small, *avx_out;
+static uint32_t avx_in_cap = AVX_SMALL, avx_out_cap;
+
+/* avx_grow returns fresh memory behind everything; 0 if the limit is reached. What it
+ * replaces is not reused: buffers double, so the sum stays below twice the largest. */
+static unsigned char *avx_grow(uint32_t want, uint32_t *cap) {
+    static unsigned char *at, *end;
+    uint32_t need = want + want / 2 + 65536;
+    if (!at) { at = &__heap_base; end = (unsigned char *)(__builtin_wasm_memory_size(0) << 16); }
+    if (need > (uint32_t)(end - at)) {
+        uint32_t pages = (need - (uint32_t)(end - at) + 65535) >> 16;
+        if (__builtin_wasm_memory_grow(0, pages) == (size_t)-1) return 0;
+        end += pages << 16;
+    }
+    unsigned char *p = at;
+    at += need;
+    *cap = need;
+    return p;
+}
+
+/* avx_emit_as stages an event; 0 or a negative status. An empty content type means JSON. */
+static int32_t avx_emit_as(avx_str topic, avx_str key, avx_str content_type, avx_str headers, avx_str data) {
+    uint32_t want = AVX_HEADER_LEN + topic.n + key.n + content_type.n + headers.n + data.n;
+    if (want > avx_out_cap) {
+        avx_out = avx_grow(want, &avx_out_cap);
+        if (!avx_out) { avx_out_cap = 0; return AVX_TOO_LARGE; }
+    }
+    return avx1_emit(avx_out, (int32_t)avx_frame(avx_out, avx_out_cap, topic, key, content_type, headers, data));
+}
+
+static inline int32_t avx_emit(avx_str topic, avx_str key, avx_str data) {
+    return avx_emit_as(topic, key, avx_slice(0, 0), avx_slice(0, 0), data);
+}
+
+static int32_t avx_loop(void (*handle)(const avx_event *)) {
+    int32_t n;
+    while ((n = avx1_next(avx_in, (int32_t)avx_in_cap)) > 0) {
+        avx_event ev;
+        if ((uint32_t)n > avx_in_cap) { /* it does not fit: the next call gives it again */
+            unsigned char *larger = avx_grow((uint32_t)n, &avx_in_cap);
+            if (!larger) { avx_in_cap = AVX_SMALL; avx_in = avx_small; avx_fail(AVX_REJECT, "the event is too large for limits.memory"); continue; }
+            avx_in = larger;
+            continue;
+        }
+        avx_decode(avx_in, &ev);
+        handle(&ev);
+    }
+    return 0;
+}
+
+#define AVX_SUBSCRIBER(handle)                                   \
+    AVX_EXPORT("avx_abi_1") void avx_abi_1(void) {}              \
+    AVX_EXPORT("avx_run") int32_t avx_run(void) { return avx_loop(handle); }
+#endif
+#endif

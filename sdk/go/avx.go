@@ -1,0 +1,180 @@
+package avx
+
+import (
+	"encoding/binary"
+	"errors"
+	"strconv"
+)
+
+// Failure is an error that says what shall become of the event.
+type Failure struct {
+	Code   int32 // 1 retry, 2 reject, 3 skip, 4 stop, from 100 on a code of your own
+	Reason string
+}
+
+// Error returns the reason.
+func (f *Failure) Error() string { return f.Reason }
+
+// Retry makes the host try the event again later, with the back-off of the manifest.
+func Retry(reason string) error { return &Failure{1, reason} }
+
+// Reject makes the event a dead letter at once: it will never work.
+func Reject(reason string) error { return &Failure{2, reason} }
+
+// Skip lets the event pass; nothing that was staged for it is kept.
+func Skip(reason string) error { return &Failure{3, reason} }
+
+// Stop stops the subscriber at this event.
+func Stop(reason string) error { return &Failure{4, reason} }
+
+// Status is a refusal of the host.
+type Status int32
+
+// The host's refusals.
+const (
+	NotFound    Status = -1
+	Invalid     Status = -2
+	TooLarge    Status = -3
+	Denied      Status = -4 // the manifest does not grant the topic
+	Quota       Status = -5
+	Conflict    Status = -6
+	Unavailable Status = -7
+	ReadOnly    Status = -8
+	NoEvent     Status = -9
+	Unsupported Status = -10
+)
+
+// Error gives the number; docs/abi.md says what each means.
+func (s Status) Error() string { return "the host answered " + strconv.Itoa(int(s)) }
+
+func check(n int32) error {
+	if n < 0 {
+		return Status(n)
+	}
+	return nil
+}
+
+var handler func(*Event) error
+
+// Handle sets the handler. Call it from init.
+func Handle(h func(ev *Event) error) { handler = h }
+
+// Emit stages an event with JSON data. It returns [Denied] unless the manifest grants the topic.
+func Emit(topic, key string, data []byte) error { return EmitAs(topic, key, "", data) }
+
+// EmitAs stages an event with a content type; "" means JSON.
+func EmitAs(topic, key, contentType string, data []byte) error {
+	frameBuf = appendFrame(frameBuf, topic, key, contentType, data)
+	return check(hostEmit(frameBuf))
+}
+
+var frameBuf, valueBuf []byte
+
+// Get returns key's value and whether there is one. It is valid until the next Get.
+func Get(key string) (value []byte, ok bool) {
+	for {
+		n := hostGet(key, valueBuf)
+		switch {
+		case n < 0:
+			return nil, false
+		case int(n) <= len(valueBuf):
+			return valueBuf[:n], true
+		}
+		valueBuf = make([]byte, n)
+	}
+}
+
+// Set writes a key of the state.
+func Set(key string, value []byte) error { return check(hostSet(key, value)) }
+
+// Delete removes a key of the state.
+func Delete(key string) error { return check(hostDelete(key)) }
+
+// GetInt reads a number, which the state keeps as decimal text; absent reads as 0.
+func GetInt(key string) int64 {
+	value, _ := Get(key)
+	n, _ := strconv.ParseInt(text(value), 10, 64)
+	return n
+}
+
+// SetInt writes a number as decimal text.
+func SetInt(key string, n int64) error {
+	var d [20]byte
+	return Set(key, strconv.AppendInt(d[:0], n, 10))
+}
+
+// Add adds to a number of the state.
+func Add(key string, delta int64) error { return SetInt(key, GetInt(key)+delta) }
+
+// Scan calls fn for the keys that begin with prefix, ascending, until fn says false. What
+// fn gets is valid during the call.
+func Scan(prefix string, fn func(key string, value []byte) bool) error {
+	buf := make([]byte, 4096)
+	after := ""
+	for {
+		n := hostScan(prefix, after, buf)
+		switch {
+		case n < 0:
+			return Status(n)
+		case n == 0:
+			return nil
+		case int(n) > len(buf):
+			buf = make([]byte, n)
+			continue
+		}
+		for page := buf[:n]; len(page) > 0; {
+			k, v := binary.LittleEndian.Uint32(page), binary.LittleEndian.Uint32(page[4:])
+			key, value := page[8:8+k], page[8+k:8+k+v]
+			if !fn(text(key), value) {
+				return nil
+			}
+			after, page = string(key), page[8+k+v:]
+		}
+	}
+}
+
+// Conf returns a value of the manifest's config for this subscriber.
+func Conf(key string) (value string, ok bool) {
+	buf := make([]byte, 256)
+	for {
+		n := hostConf(key, buf)
+		switch {
+		case n < 0:
+			return "", false
+		case int(n) <= len(buf):
+			return string(buf[:n]), true
+		}
+		buf = make([]byte, n)
+	}
+}
+
+// Reply answers a command, query or HTTP frame.
+func Reply(data []byte) error { return check(hostReply(data)) }
+
+// Levels of Log.
+const (
+	Trace = iota
+	Debug
+	Info
+	Warn
+	Error
+)
+
+// Log writes a line of the node's log, which adds subscriber and event.
+func Log(level int32, message string) { hostLog(level, message) }
+
+// Now returns the event's time, nanoseconds since 1970 UTC.
+func Now() int64 { return hostNow() }
+
+// Rand fills b with randomness that is the same whenever this event is handled. Make no
+// secrets from it.
+func Rand(b []byte) { hostRand(b) }
+
+// fail tells the host about an error of the handler.
+func fail(err error) {
+	var f *Failure
+	if !errors.As(err, &f) {
+		f = &Failure{2, err.Error()}
+	}
+	hostFail(f.Code, f.Reason)
+}

@@ -1,0 +1,365 @@
+package avx
+
+import (
+	"errors"
+	"strconv"
+	"unicode/utf8"
+)
+
+// ErrJSON says that a text is not JSON, or not what was asked for.
+var ErrJSON = errors.New("malformed JSON, or a value of the wrong kind")
+
+// JSON reads a text as a stream: front to back, without reflection, recursion or
+// allocation. It is strict. The first error sticks: everything after answers zero, and
+// [JSON.End] returns it.
+//
+//	j := avx.ReadJSON(ev.Data)
+//	for j.Object(); j.Key(); {
+//		switch {
+//		case j.Is("qty"):
+//			qty = j.Int()
+//		default:
+//			j.Skip()
+//		}
+//	}
+//	if err := j.End(); err != nil { … }
+type JSON struct {
+	text  []byte
+	at    int
+	first uint64 // per level: no item was read yet
+	depth int
+	key   String
+	err   error
+}
+
+// String is a JSON string as it stands in the text, between its quotes.
+type String struct {
+	Raw     []byte
+	escaped bool
+}
+
+const maxDepth = 63
+
+// ReadJSON returns a reader over text.
+func ReadJSON(text []byte) JSON { return JSON{text: text} }
+
+func (j *JSON) fail() { j.err, j.at = ErrJSON, len(j.text) }
+
+// Err returns the first error.
+func (j *JSON) Err() error { return j.err }
+
+// End returns the first error, or ErrJSON if anything but white space is left.
+func (j *JSON) End() error {
+	if j.peek() != 0 || j.depth != 0 || j.at != len(j.text) {
+		j.fail()
+	}
+	return j.err
+}
+
+// peek returns the next byte behind white space, 0 at the end.
+func (j *JSON) peek() byte {
+	for j.at < len(j.text) {
+		switch c := j.text[j.at]; c {
+		case ' ', '\n', '\t', '\r':
+			j.at++
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+func (j *JSON) take(c byte) bool {
+	if j.err != nil || j.peek() != c {
+		j.fail()
+		return false
+	}
+	j.at++
+	return true
+}
+
+func (j *JSON) open(c byte) {
+	if j.depth == maxDepth || !j.take(c) {
+		j.fail()
+		return
+	}
+	j.depth++
+	j.first |= 1 << j.depth
+}
+
+// Object enters an object.
+func (j *JSON) Object() { j.open('{') }
+
+// List enters a list.
+func (j *JSON) List() { j.open('[') }
+
+func (j *JSON) more(end byte) bool {
+	if j.err != nil {
+		return false
+	}
+	if j.peek() == end {
+		j.at++
+		j.depth--
+		return false
+	}
+	bit := uint64(1) << j.depth
+	if j.first&bit == 0 && !j.take(',') {
+		return false
+	}
+	j.first &^= bit
+	return true
+}
+
+// Item says whether the list has one more item; at its end it takes the bracket.
+func (j *JSON) Item() bool { return j.more(']') }
+
+// Key goes to the next key of the object, which Is then compares; at its end it takes the
+// bracket and says false.
+func (j *JSON) Key() bool {
+	if !j.more('}') {
+		return false
+	}
+	j.key = j.String()
+	return j.take(':')
+}
+
+// Is compares the current key.
+func (j *JSON) Is(name string) bool {
+	if !j.key.escaped {
+		return string(j.key.Raw) == name
+	}
+	return string(j.key.Append(nil)) == name
+}
+
+// String reads a string.
+func (j *JSON) String() String {
+	if !j.take('"') {
+		return String{}
+	}
+	s := String{}
+	for start := j.at; j.at < len(j.text); {
+		c := j.text[j.at]
+		j.at++
+		switch {
+		case c == '"':
+			s.Raw = j.text[start : j.at-1]
+			return s
+		case c == '\\':
+			s.escaped = true
+			j.escape()
+		case c < ' ':
+			j.fail()
+		}
+	}
+	j.fail()
+	return String{}
+}
+
+func (j *JSON) escape() {
+	if j.at == len(j.text) {
+		return
+	}
+	c := j.text[j.at]
+	j.at++
+	switch c {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+	case 'u':
+		if len(j.text)-j.at < 4 {
+			j.fail()
+		} else if _, ok := hex4(j.text[j.at:]); !ok {
+			j.fail()
+		} else {
+			j.at += 4
+		}
+	default:
+		j.fail()
+	}
+}
+
+func hex4(b []byte) (v rune, ok bool) {
+	for _, c := range b[:4] {
+		switch {
+		case '0' <= c && c <= '9':
+			v = v<<4 | rune(c-'0')
+		case 'a' <= c && c <= 'f':
+			v = v<<4 | rune(c-'a'+10)
+		case 'A' <= c && c <= 'F':
+			v = v<<4 | rune(c-'A'+10)
+		default:
+			return 0, false
+		}
+	}
+	return v, true
+}
+
+// Append appends what the string means, without escapes. Half a surrogate pair becomes U+FFFD.
+func (s String) Append(b []byte) []byte {
+	if !s.escaped {
+		return append(b, s.Raw...)
+	}
+	for r := s.Raw; len(r) > 0; {
+		c := r[0]
+		r = r[1:]
+		if c != '\\' {
+			b = append(b, c)
+			continue
+		}
+		c = r[0]
+		r = r[1:]
+		switch c {
+		case 'b':
+			b = append(b, '\b')
+		case 'f':
+			b = append(b, '\f')
+		case 'n':
+			b = append(b, '\n')
+		case 'r':
+			b = append(b, '\r')
+		case 't':
+			b = append(b, '\t')
+		case 'u':
+			u, _ := hex4(r)
+			r = r[4:]
+			if 0xd800 <= u && u < 0xdc00 && len(r) >= 6 && r[0] == '\\' && r[1] == 'u' {
+				if low, ok := hex4(r[2:]); ok && 0xdc00 <= low && low < 0xe000 {
+					u, r = 0x10000+(u-0xd800)<<10+(low-0xdc00), r[6:]
+				}
+			}
+			b = utf8.AppendRune(b, u)
+		default:
+			b = append(b, c)
+		}
+	}
+	return b
+}
+
+func (j *JSON) digits() {
+	start := j.at
+	for j.at < len(j.text) && '0' <= j.text[j.at] && j.text[j.at] <= '9' {
+		j.at++
+	}
+	if j.at == start {
+		j.fail()
+	}
+}
+
+func (j *JSON) next(c byte) bool {
+	if j.at < len(j.text) && j.text[j.at] == c {
+		j.at++
+		return true
+	}
+	return false
+}
+
+// number steps over a number and says whether it is an integer.
+func (j *JSON) number() (digits []byte, whole bool) {
+	j.peek()
+	start := j.at
+	j.next('-')
+	if !j.next('0') {
+		j.digits()
+	}
+	whole = true
+	if j.err == nil && j.next('.') {
+		whole = false
+		j.digits()
+	}
+	if j.err == nil && (j.next('e') || j.next('E')) {
+		whole = false
+		if !j.next('+') {
+			j.next('-')
+		}
+		j.digits()
+	}
+	return j.text[start:j.at], whole
+}
+
+// Int reads an integer; a fraction, or more than 64 bits, is an error.
+func (j *JSON) Int() int64 {
+	if j.err != nil {
+		return 0
+	}
+	digits, whole := j.number()
+	n, err := strconv.ParseInt(text(digits), 10, 64)
+	if !whole || err != nil {
+		j.fail()
+		return 0
+	}
+	return n
+}
+
+func (j *JSON) word(w string) {
+	if len(j.text)-j.at < len(w) || string(j.text[j.at:j.at+len(w)]) != w {
+		j.fail()
+		return
+	}
+	j.at += len(w)
+}
+
+// Null takes a null if it is next.
+func (j *JSON) Null() bool {
+	if j.err != nil || j.peek() != 'n' {
+		return false
+	}
+	j.word("null")
+	return j.err == nil
+}
+
+// Skip steps over any value and returns its text.
+func (j *JSON) Skip() []byte {
+	j.peek()
+	start, base := j.at, j.depth
+	var objects uint64
+	for j.err == nil {
+		switch j.peek() {
+		case '{':
+			j.Object()
+			objects |= 1 << j.depth
+		case '[':
+			j.List()
+			objects &^= 1 << j.depth
+		case '"':
+			j.String()
+		case 't':
+			j.word("true")
+		case 'f':
+			j.word("false")
+		case 'n':
+			j.word("null")
+		default:
+			j.number()
+		}
+		for j.err == nil {
+			if j.depth == base {
+				return j.text[start:j.at]
+			}
+			if objects>>j.depth&1 == 1 {
+				if j.more('}') {
+					j.String()
+					j.take(':')
+					break
+				}
+			} else if j.Item() {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// AppendJSONString appends s as a JSON string with quotes.
+func AppendJSONString(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < ' ':
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}
