@@ -1,0 +1,249 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/cloudevents"
+)
+
+// Client talks to one node. It is safe for concurrent use.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+// New returns a client for a node at server, host:port or a URL.
+func New(server string) (*Client, error) {
+	if !strings.Contains(server, "://") {
+		server = "http://" + server
+	}
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("server %q is no address; write host:port, for example 127.0.0.1:7080", server)
+	}
+	return &Client{base: u.Scheme + "://" + u.Host, http: &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext}}}, nil
+}
+
+// Problem is a refusal of the node.
+type Problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+	Event  *int   `json:"event"`
+}
+
+// Error gives code, detail and the event of a batch.
+func (p *Problem) Error() string {
+	text := p.Title
+	if p.Detail != "" {
+		text = p.Detail
+	}
+	return p.Code + ": " + text
+}
+
+// do sends a request and decodes the answer into out.
+func (c *Client) do(ctx context.Context, method, path string, contentType string, body []byte, out any) error {
+	resp, err := c.send(ctx, method, path, contentType, body, "")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("the answer of %s is not understood: %w", c.base, err)
+	}
+	return nil
+}
+
+func (c *Client) send(ctx context.Context, method, path, contentType string, body []byte, lastID string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if lastID != "" {
+		req.Header.Set("Last-Event-ID", lastID)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) && op.Op == "dial" {
+			return nil, fmt.Errorf("no node answers at %s; start one with avxrt run, or name it by --server", c.base)
+		}
+		return nil, err
+	}
+	if resp.StatusCode < 300 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	p := &Problem{Status: resp.StatusCode, Title: resp.Status}
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if json.Unmarshal(text, p) != nil || p.Code == "" {
+		return nil, fmt.Errorf("%s is no avxrt node: it answered %s", c.base, resp.Status)
+	}
+	return nil, p
+}
+
+// Receipt is what became of a published event.
+type Receipt struct {
+	ID         string `json:"id"`
+	Seq        uint64 `json:"seq"`
+	Version    uint64 `json:"version,omitempty"`
+	Durability string `json:"durability"`
+	Duplicate  bool   `json:"duplicate"`
+}
+
+// Publish appends events, all or none. durability "" is the node's default.
+func (c *Client) Publish(ctx context.Context, events []abi.Event, durability string) ([]Receipt, error) {
+	body := []byte{'['}
+	for i := range events {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = cloudevents.AppendJSON(body, &events[i])
+	}
+	var out struct {
+		Events []Receipt `json:"events"`
+	}
+	path := "/v1/events?durability=" + url.QueryEscape(durability)
+	err := c.do(ctx, http.MethodPost, path, cloudevents.TypeBatch, append(body, ']'), &out)
+	return out.Events, err
+}
+
+// PublishPlain appends one event whose id and source the node gives.
+func (c *Client) PublishPlain(ctx context.Context, topic, key, contentType string, data []byte, durability string) (Receipt, error) {
+	path := "/v1/topics/" + url.PathEscape(topic) + "?key=" + url.QueryEscape(key) + "&durability=" + url.QueryEscape(durability)
+	var out struct {
+		Events []Receipt `json:"events"`
+	}
+	if err := c.do(ctx, http.MethodPost, path, contentType, data, &out); err != nil {
+		return Receipt{}, err
+	}
+	if len(out.Events) != 1 {
+		return Receipt{}, fmt.Errorf("the node answered %d receipts for one event", len(out.Events))
+	}
+	return out.Events[0], nil
+}
+
+// get fetches one JSON document.
+func (c *Client) get(ctx context.Context, path string, query url.Values, out any) error {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return c.do(ctx, http.MethodGet, path, "", nil, out)
+}
+
+// Subscriber is how one subscriber stands.
+type Subscriber struct {
+	Name        string    `json:"name"`
+	State       string    `json:"state"`
+	Reason      string    `json:"reason,omitempty"`
+	Problem     string    `json:"problem,omitempty"`
+	Topics      []string  `json:"topics"`
+	Module      string    `json:"module"`
+	Digest      string    `json:"digest"`
+	Generation  int       `json:"generation"`
+	Since       time.Time `json:"since"`
+	Cursor      uint64    `json:"cursor"`
+	LagEvents   uint64    `json:"lag_events"`
+	LagSeconds  float64   `json:"lag_seconds"`
+	Handled     uint64    `json:"handled"`
+	Emitted     uint64    `json:"emitted"`
+	Traps       uint64    `json:"traps"`
+	Failures    uint64    `json:"failures"`
+	Retries     uint64    `json:"retries"`
+	Skipped     uint64    `json:"skipped"`
+	DeadLetters uint64    `json:"dead_letters"`
+	ExecSeconds float64   `json:"exec_seconds"`
+	MemoryBytes int64     `json:"memory_bytes"`
+}
+
+// Subscribers returns how all subscribers stand.
+func (c *Client) Subscribers(ctx context.Context) ([]Subscriber, error) {
+	var out struct{ Subscribers []Subscriber }
+	err := c.get(ctx, "/v1/subscribers", nil, &out)
+	return out.Subscribers, err
+}
+
+// Subscriber returns how one subscriber stands.
+func (c *Client) Subscriber(ctx context.Context, name string) (Subscriber, error) {
+	var out Subscriber
+	err := c.get(ctx, "/v1/subscribers/"+url.PathEscape(name), nil, &out)
+	return out, err
+}
+
+// StateEntry is one key of a subscriber's state.
+type StateEntry struct {
+	Key         string `json:"key"`
+	Value       string `json:"value"`
+	ValueBase64 string `json:"value_base64,omitempty"` // instead of Value, for bytes that are no text
+}
+
+// State returns one page of a subscriber's state, the keys with prefix above after.
+func (c *Client) State(ctx context.Context, name, prefix, after string, limit int) ([]StateEntry, error) {
+	var out struct{ Entries []StateEntry }
+	query := url.Values{"prefix": {prefix}, "after": {after}, "limit": {strconv.Itoa(limit)}}
+	err := c.get(ctx, "/v1/subscribers/"+url.PathEscape(name)+"/state", query, &out)
+	return out.Entries, err
+}
+
+// DeadLetter is an event that a subscriber gave up.
+type DeadLetter struct {
+	Subscriber string          `json:"subscriber"`
+	Seq        uint64          `json:"seq"`
+	Topic      string          `json:"topic"`
+	Key        string          `json:"key,omitempty"`
+	ID         string          `json:"id"`
+	Reason     string          `json:"reason"`
+	Message    string          `json:"message"`
+	Code       int             `json:"code,omitempty"`
+	Attempts   int             `json:"attempts"`
+	Digest     string          `json:"digest"`
+	Time       time.Time       `json:"time"`
+	Event      json.RawMessage `json:"event,omitempty"`
+}
+
+// DeadLetters returns one page of a subscriber's dead letters above a seq, with their
+// events if wanted.
+func (c *Client) DeadLetters(ctx context.Context, name string, after uint64, limit int, events bool) ([]DeadLetter, error) {
+	var out struct {
+		DeadLetters []DeadLetter `json:"dead_letters"`
+	}
+	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "limit": {strconv.Itoa(limit)}, "events": {strconv.FormatBool(events)}}
+	err := c.get(ctx, "/v1/subscribers/"+url.PathEscape(name)+"/dead-letters", query, &out)
+	return out.DeadLetters, err
+}
+
+// Status is how the node stands.
+type Status struct {
+	Node           string `json:"node"`
+	Data           string `json:"data"`
+	Ready          bool   `json:"ready"`
+	NotReady       string `json:"not_ready"`
+	ManifestError  string `json:"manifest_error"`
+	Reloads        uint64 `json:"reloads"`
+	RefusedReloads uint64 `json:"refused_reloads"`
+	Head           uint64 `json:"head"`
+	Durable        uint64 `json:"durable"`
+}
+
+// Status returns how the node stands.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var out Status
+	err := c.get(ctx, "/v1/status", nil, &out)
+	return out, err
+}

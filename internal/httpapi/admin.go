@@ -1,0 +1,106 @@
+package httpapi
+
+import (
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/avx-platform/avxrt/runtime"
+)
+
+// Subscriber is how one subscriber stands.
+type Subscriber struct {
+	Name        string    `json:"name"`
+	State       string    `json:"state"`
+	Reason      string    `json:"reason,omitempty"`
+	Problem     string    `json:"problem,omitempty"`
+	Topics      []string  `json:"topics"`
+	Module      string    `json:"module"`
+	Digest      string    `json:"digest"`
+	Generation  int       `json:"generation"`
+	Since       time.Time `json:"since"`
+	Cursor      uint64    `json:"cursor"`
+	LagEvents   uint64    `json:"lag_events"`
+	LagSeconds  float64   `json:"lag_seconds"`
+	Handled     uint64    `json:"handled"`
+	Emitted     uint64    `json:"emitted"`
+	Traps       uint64    `json:"traps"`
+	Failures    uint64    `json:"failures"`
+	Retries     uint64    `json:"retries"`
+	Skipped     uint64    `json:"skipped"`
+	DeadLetters uint64    `json:"dead_letters"`
+	ExecSeconds float64   `json:"exec_seconds"`
+	MemoryBytes int64     `json:"memory_bytes"`
+}
+
+func subscriberOf(s runtime.SubscriberStatus) Subscriber {
+	return Subscriber{
+		Name: s.Name, State: string(s.State), Reason: s.Reason, Problem: s.Problem, Topics: s.Topics, Module: s.Module,
+		Digest: s.Digest, Generation: s.Generation, Since: s.Since, Cursor: uint64(s.Cursor), LagEvents: s.LagEvents,
+		LagSeconds: s.LagSeconds, Handled: s.Handled, Emitted: s.Emitted, Traps: s.Traps, Failures: s.Failures,
+		Retries: s.Retries, Skipped: s.Skipped, DeadLetters: s.DeadLetters, ExecSeconds: s.ExecSeconds, MemoryBytes: s.MemoryBytes,
+	}
+}
+
+// subscribers is GET /v1/subscribers.
+func (a *api) subscribers(w http.ResponseWriter, _ *http.Request) {
+	all := a.Runtime.Subscribers()
+	out := make([]Subscriber, len(all))
+	for i, s := range all {
+		out[i] = subscriberOf(s)
+	}
+	respond(w, http.StatusOK, map[string]any{"subscribers": out})
+}
+
+// subscriber is GET /v1/subscribers/{name}.
+func (a *api) subscriber(w http.ResponseWriter, r *http.Request) {
+	s, err := a.Runtime.Subscriber(r.PathValue("name"))
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	respond(w, http.StatusOK, subscriberOf(s))
+}
+
+// Status is how the node stands.
+type Status struct {
+	Node           string `json:"node"`
+	Data           string `json:"data"`
+	Ready          bool   `json:"ready"`
+	NotReady       string `json:"not_ready,omitempty"`
+	ManifestError  string `json:"manifest_error,omitempty"`
+	Reloads        uint64 `json:"reloads"`
+	RefusedReloads uint64 `json:"refused_reloads"`
+	Head           uint64 `json:"head"`
+	Durable        uint64 `json:"durable"`
+}
+
+// status is GET /v1/status.
+func (a *api) status(w http.ResponseWriter, _ *http.Request) {
+	s := a.Runtime.Status()
+	respond(w, http.StatusOK, Status{
+		Node: s.Node, Data: s.Data, Ready: s.Ready, NotReady: s.NotReady, ManifestError: s.ManifestError, Reloads: s.Reloads,
+		RefusedReloads: s.RefusedReloads, Head: uint64(s.Log.Durable), Durable: uint64(s.Log.Durable),
+	})
+}
+
+// reload is POST /v1/reload.
+func (a *api) reload(w http.ResponseWriter, r *http.Request) {
+	if err := a.Runtime.Reload(r.Context()); err != nil {
+		refuse(w, badPlan, err.Error(), nil)
+		return
+	}
+	respond(w, http.StatusOK, map[string]any{"reloaded": true})
+}
+
+// live is GET /livez: the process answers.
+func (a *api) live(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }
+
+// ready is GET /readyz: the node takes events.
+func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
+	if s := a.Runtime.Status(); !s.Ready {
+		refuse(w, draining, s.NotReady, nil)
+		return
+	}
+	_, _ = io.WriteString(w, "ok\n")
+}

@@ -1,0 +1,97 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/log"
+	"github.com/avx-platform/avxrt/router"
+	"github.com/avx-platform/avxrt/runtime"
+)
+
+// Problem is a refusal as RFC 9457 writes it.
+type Problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   string `json:"code"` // stable: AVX2001
+	Detail string `json:"detail,omitempty"`
+	Event  *int   `json:"event,omitempty"` // which event of a batch, from 0
+}
+
+// kind is a class of refusals; the codes never change their meaning.
+type kind struct {
+	status int
+	code   string
+	title  string
+}
+
+// The catalogue.
+var (
+	badRequest    = kind{http.StatusBadRequest, "AVX2000", "The request is malformed"}
+	badEvent      = kind{http.StatusBadRequest, "AVX2001", "The event is not a valid CloudEvent"}
+	badTopic      = kind{http.StatusBadRequest, "AVX2002", "The topic or pattern is not valid"}
+	reservedTopic = kind{http.StatusForbidden, "AVX2003", "The topic is reserved for the host"}
+	foreignHost   = kind{http.StatusForbidden, "AVX2004", "The request came under a foreign name"}
+	foreignOrigin = kind{http.StatusForbidden, "AVX2005", "The request came from another web origin"}
+	notFound      = kind{http.StatusNotFound, "AVX2006", "There is no such thing"}
+	notAllowed    = kind{http.StatusMethodNotAllowed, "AVX2007", "The method is not allowed here"}
+	conflict      = kind{http.StatusConflict, "AVX2008", "The stream is at another version"}
+	tooLarge      = kind{http.StatusRequestEntityTooLarge, "AVX2009", "The request is too large"}
+	badMedia      = kind{http.StatusUnsupportedMediaType, "AVX2010", "The content type is not spoken here"}
+	badPlan       = kind{http.StatusUnprocessableEntity, "AVX2011", "The new plan was refused"}
+	draining      = kind{http.StatusServiceUnavailable, "AVX2012", "The node is shutting down"}
+	internal      = kind{http.StatusInternalServerError, "AVX2013", "The node failed"}
+)
+
+// refuse answers with a problem.
+func refuse(w http.ResponseWriter, k kind, detail string, event *int) {
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if k.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
+	w.WriteHeader(k.status)
+	_ = json.NewEncoder(w).Encode(Problem{
+		Type: "urn:avxrt:problem:" + k.code, Title: k.title, Status: k.status, Code: k.code, Detail: detail, Event: event,
+	})
+}
+
+// refuseError finds the kind of an error.
+func refuseError(w http.ResponseWriter, err error) {
+	var (
+		event   *log.EventError
+		version *log.VersionError
+		cloud   *cloudevents.Error
+		syntax  *router.SyntaxError
+		large   *http.MaxBytesError
+	)
+	switch {
+	case errors.As(err, &large):
+		refuse(w, tooLarge, "the body is larger than "+strconv.FormatInt(large.Limit, 10)+" bytes; split it, or raise the node's limit", nil)
+	case errors.As(err, &cloud):
+		refuse(w, badEvent, cloud.Error(), &cloud.Index)
+	case errors.As(err, &version):
+		refuse(w, conflict, version.Error(), &version.Index)
+	case errors.As(err, &event):
+		k := badEvent
+		if event.Field == "topic" {
+			k = badTopic
+		}
+		refuse(w, k, event.Field+": "+event.Reason, &event.Index)
+	case errors.As(err, &syntax):
+		refuse(w, badTopic, syntax.Error(), nil)
+	case errors.Is(err, runtime.ErrReservedTopic):
+		refuse(w, reservedTopic, err.Error(), nil)
+	case errors.Is(err, runtime.ErrNotFound):
+		refuse(w, notFound, err.Error(), nil)
+	case errors.Is(err, runtime.ErrDraining) || errors.Is(err, log.ErrClosed):
+		refuse(w, draining, err.Error(), nil)
+	default:
+		refuse(w, internal, err.Error(), nil)
+	}
+}

@@ -1,0 +1,114 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/log"
+)
+
+// Receipt is what is answered for one event.
+type Receipt struct {
+	ID         string `json:"id"`
+	Seq        uint64 `json:"seq"`
+	Version    uint64 `json:"version,omitempty"`
+	Durability string `json:"durability"`
+	Duplicate  bool   `json:"duplicate"`
+}
+
+// Published is the answer to a publish.
+type Published struct {
+	Events []Receipt `json:"events"`
+}
+
+// publish is POST /v1/events.
+func (a *api) publish(w http.ResponseWriter, r *http.Request) {
+	mode := cloudevents.ModeOf(r.Header.Get("Content-Type"))
+	if mode == cloudevents.Unknown {
+		refuse(w, badMedia, "use "+cloudevents.TypeJSON+", "+cloudevents.TypeBatch+" or binary mode", nil)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.MaxBody))
+	if err != nil {
+		refuseBody(w, err)
+		return
+	}
+	events, err := parse(mode, r.Header, body)
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	a.append(w, r, events)
+}
+
+func parse(mode cloudevents.Mode, h http.Header, body []byte) ([]abi.Event, error) {
+	if mode == cloudevents.Batch {
+		return cloudevents.ParseBatch(body)
+	}
+	var ev abi.Event
+	var err error
+	if mode == cloudevents.Structured {
+		ev, err = cloudevents.ParseJSON(body)
+	} else {
+		ev, err = cloudevents.ParseHTTP(h, body)
+	}
+	return []abi.Event{ev}, err
+}
+
+// refuseBody answers a body that could not be read.
+func refuseBody(w http.ResponseWriter, err error) {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		refuseError(w, err)
+		return
+	}
+	refuse(w, badRequest, "the body could not be read: "+err.Error(), nil)
+}
+
+// publishPlain is POST /v1/topics/{topic}: the body is the data.
+func (a *api) publishPlain(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.MaxBody))
+	if err != nil {
+		refuseBody(w, err)
+		return
+	}
+	ev := abi.Event{
+		Topic: r.PathValue("topic"), Key: r.URL.Query().Get("key"), ID: r.Header.Get("Idempotency-Key"),
+		ContentType: r.Header.Get("Content-Type"), Data: body,
+	}
+	if ev.ContentType == "application/x-www-form-urlencoded" { // what curl -d says about anything
+		ev.ContentType = ""
+	}
+	a.append(w, r, []abi.Event{ev})
+}
+
+func (a *api) append(w http.ResponseWriter, r *http.Request, events []abi.Event) {
+	durability := a.Runtime.DefaultDurability()
+	switch text := r.URL.Query().Get("durability"); text {
+	case "":
+	case log.Durable.String():
+		durability = log.Durable
+	case log.Accepted.String():
+		durability = log.Accepted
+	default:
+		refuse(w, badRequest, "durability is durable or accepted, not "+text, nil)
+		return
+	}
+	receipts, err := a.Runtime.Publish(r.Context(), events, durability)
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	out := Published{Events: make([]Receipt, len(receipts))}
+	status := http.StatusOK // all of it was there already
+	for i, p := range receipts {
+		out.Events[i] = Receipt{p.ID, uint64(p.Seq), uint64(p.Version), p.Durability.String(), p.Duplicate}
+		if !p.Duplicate {
+			status = http.StatusCreated
+		}
+	}
+	respond(w, status, out)
+}

@@ -1,0 +1,238 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/runtime"
+)
+
+func respond(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// number reads a query parameter; absent is byDefault.
+func number(r *http.Request, name string, byDefault uint64) (uint64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return byDefault, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, errors.New(name + " must be a number, not " + strconv.Quote(text))
+	}
+	return n, nil
+}
+
+// event is GET /v1/events/{seq}.
+func (a *api) event(w http.ResponseWriter, r *http.Request) {
+	seq, err := strconv.ParseUint(r.PathValue("seq"), 10, 64)
+	if err != nil {
+		refuse(w, badRequest, "the seq of an event is a number", nil)
+		return
+	}
+	ev, err := a.Runtime.Event(abi.Seq(seq))
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", cloudevents.TypeJSON)
+	_, _ = w.Write(append(cloudevents.AppendJSON(nil, &ev), '\n'))
+}
+
+// writeTime is how long a reader may take for one piece of a stream before it is cut off.
+const writeTime = 30 * time.Second
+
+// stream is GET /v1/events: server-sent events from a seq or from now on. Without follow
+// it ends at the last durable event.
+func (a *api) stream(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	from, err := number(r, "from", 0)
+	if last := r.Header.Get("Last-Event-ID"); last != "" && err == nil {
+		if from, err = strconv.ParseUint(last, 10, 64); err != nil {
+			err = errors.New("Last-Event-ID must be a seq, not " + strconv.Quote(last))
+		}
+		from++
+	}
+	if err != nil {
+		refuse(w, badRequest, err.Error(), nil)
+		return
+	}
+	follow := query.Get("follow") != "false"
+	if !follow && from == 0 {
+		from = 1
+	}
+	var patterns []string
+	for _, list := range query["topics"] {
+		patterns = append(patterns, strings.Split(list, ",")...)
+	}
+	t, err := a.Runtime.Tail(runtime.TailOptions{Patterns: patterns, From: abi.Seq(from)})
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	defer t.Close()
+	s := &sse{w: w, control: http.NewResponseController(w)}
+	s.begin()
+	a.feed(r.Context(), s, t, follow)
+}
+
+// feed writes events until the reader goes, the node ends or, without follow, the log does.
+func (a *api) feed(ctx context.Context, s *sse, t *runtime.Tail, follow bool) {
+	for {
+		wait := a.Beat
+		if !follow {
+			wait = 0
+		}
+		beat, cancel := context.WithTimeout(ctx, wait)
+		ev, err := t.Next(beat)
+		cancel()
+		switch {
+		case err == nil:
+			err = s.event(ev)
+		case ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
+			return
+		case !follow:
+			return
+		case a.Runtime.Status().NotReady != "":
+			return // draining: the client comes back with Last-Event-ID
+		default:
+			err = s.comment()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// sse writes server-sent events.
+type sse struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	buf     []byte
+}
+
+func (s *sse) begin() {
+	h := s.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
+	_ = s.control.SetReadDeadline(time.Time{}) // the request was read; its time must not end the stream
+	s.w.WriteHeader(http.StatusOK)
+	_ = s.control.Flush()
+}
+
+func (s *sse) event(ev *abi.Event) error {
+	s.buf = append(s.buf[:0], "id: "...)
+	s.buf = strconv.AppendUint(s.buf, uint64(ev.Seq), 10)
+	s.buf = append(s.buf, "\ndata: "...)
+	start := len(s.buf)
+	s.buf = cloudevents.AppendJSON(s.buf, ev)
+	for i := start; i < len(s.buf); i++ { // data may be JSON with line breaks, which would end the field
+		if s.buf[i] == '\n' || s.buf[i] == '\r' {
+			s.buf[i] = ' '
+		}
+	}
+	s.buf = append(s.buf, "\n\n"...)
+	return s.write(s.buf)
+}
+
+func (s *sse) comment() error { return s.write([]byte(":\n\n")) }
+
+func (s *sse) write(b []byte) error {
+	_ = s.control.SetWriteDeadline(time.Now().Add(writeTime))
+	if _, err := s.w.Write(b); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
+
+// StateEntry is one key of a state; Value64 stands instead of Value for bytes that are no text.
+type StateEntry struct {
+	Key     string `json:"key"`
+	Value   string `json:"value,omitempty"`
+	Value64 string `json:"value_base64,omitempty"`
+}
+
+// maxPage bounds one answer.
+const maxPage = 10_000
+
+// state is GET /v1/subscribers/{name}/state?prefix=&after=&limit=.
+func (a *api) state(w http.ResponseWriter, r *http.Request) {
+	limit, err := number(r, "limit", 1000)
+	if err != nil {
+		refuse(w, badRequest, err.Error(), nil)
+		return
+	}
+	query := r.URL.Query()
+	entries, err := a.Runtime.State(r.Context(), r.PathValue("name"), query.Get("prefix"), query.Get("after"), int(min(limit, maxPage)))
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	out := make([]StateEntry, len(entries))
+	for i, e := range entries {
+		out[i].Key = string(e.Key)
+		if utf8.Valid(e.Value) {
+			out[i].Value = string(e.Value)
+		} else {
+			out[i].Value64 = base64.StdEncoding.EncodeToString(e.Value)
+		}
+	}
+	respond(w, http.StatusOK, map[string]any{"entries": out})
+}
+
+// DeadLetter is an event that a subscriber gave up.
+type DeadLetter struct {
+	Subscriber string          `json:"subscriber"`
+	Seq        uint64          `json:"seq"`
+	Topic      string          `json:"topic"`
+	Key        string          `json:"key,omitempty"`
+	ID         string          `json:"id"`
+	Reason     string          `json:"reason"`
+	Message    string          `json:"message"`
+	Code       int             `json:"code,omitempty"`
+	Attempts   int             `json:"attempts"`
+	Digest     string          `json:"digest"`
+	Time       time.Time       `json:"time"`
+	Event      json.RawMessage `json:"event,omitempty"` // only where asked for
+}
+
+// deadLetters is GET /v1/subscribers/{name}/dead-letters?after=&limit=&events=true.
+func (a *api) deadLetters(w http.ResponseWriter, r *http.Request) {
+	after, err := number(r, "after", 0)
+	limit, err2 := number(r, "limit", 100)
+	if err = errors.Join(err, err2); err != nil {
+		refuse(w, badRequest, err.Error(), nil)
+		return
+	}
+	letters, err := a.Runtime.DeadLetters(r.Context(), r.PathValue("name"), abi.Seq(after), int(min(limit, maxPage)))
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	out := make([]DeadLetter, len(letters))
+	for i := range letters {
+		d := &letters[i]
+		out[i] = DeadLetter{
+			Subscriber: d.Subscriber, Seq: uint64(d.Seq), Topic: d.Event.Topic, Key: d.Event.Key, ID: d.Event.ID,
+			Reason: d.Reason, Message: d.Message, Code: d.Code, Attempts: d.Attempts, Digest: d.Digest, Time: d.Time,
+		}
+		if r.URL.Query().Get("events") == "true" {
+			out[i].Event = cloudevents.AppendJSON(nil, &d.Event)
+		}
+	}
+	respond(w, http.StatusOK, map[string]any{"dead_letters": out})
+}

@@ -1,0 +1,117 @@
+package telemetry
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/avx-platform/avxrt/runtime"
+)
+
+// Handler serves the metrics of a node.
+func Handler(r *runtime.Runtime) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{r},
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}
+
+// collector reads the node when it is scraped.
+type collector struct{ r *runtime.Runtime }
+
+// nodeMetric is a figure of the node.
+type nodeMetric struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(*runtime.Status) float64
+}
+
+// subscriberMetric is a figure of each subscriber.
+type subscriberMetric struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(*runtime.SubscriberStatus) float64
+}
+
+func node(name, help string, kind prometheus.ValueType, value func(*runtime.Status) float64) nodeMetric {
+	return nodeMetric{prometheus.NewDesc("avxrt_"+name, help, nil, nil), kind, value}
+}
+
+func subscriber(name, help string, kind prometheus.ValueType, value func(*runtime.SubscriberStatus) float64) subscriberMetric {
+	return subscriberMetric{prometheus.NewDesc("avxrt_subscriber_"+name, help, []string{"subscriber"}, nil), kind, value}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+const (
+	counter = prometheus.CounterValue
+	gauge   = prometheus.GaugeValue
+)
+
+var nodeMetrics = []nodeMetric{
+	node("log_head_seq", "Last seq that subscribers can see.", gauge, func(s *runtime.Status) float64 { return float64(s.Log.Head) }),
+	node("log_durable_seq", "Last seq that is on disk.", gauge, func(s *runtime.Status) float64 { return float64(s.Log.Durable) }),
+	node("log_appended_events_total", "Events appended since the start.", counter, func(s *runtime.Status) float64 { return float64(s.Log.Appended) }),
+	node("log_duplicate_events_total", "Published events that were there already.", counter, func(s *runtime.Status) float64 { return float64(s.Log.Duplicates) }),
+	node("log_refused_requests_total", "Appends and commits that were refused.", counter, func(s *runtime.Status) float64 { return float64(s.Log.Refused) }),
+	node("log_commits_total", "Commits of subscribers.", counter, func(s *runtime.Status) float64 { return float64(s.Log.Commits) }),
+	node("log_groups_total", "Batches written.", counter, func(s *runtime.Status) float64 { return float64(s.Log.Groups) }),
+	node("log_syncs_total", "Times that the disk was waited for.", counter, func(s *runtime.Status) float64 { return float64(s.Log.Syncs) }),
+	node("log_written_bytes_total", "Bytes of events written.", counter, func(s *runtime.Status) float64 { return float64(s.Log.ChunkBytes) }),
+	node("log_disk_bytes", "Size of the store.", gauge, func(s *runtime.Status) float64 { return float64(s.Log.DiskBytes) }),
+	node("log_queue_requests", "Requests that wait for the sequencer.", gauge, func(s *runtime.Status) float64 { return float64(s.Log.QueueLength) }),
+	node("ready", "1 while the node takes events.", gauge, func(s *runtime.Status) float64 { return truth(s.Ready) }),
+	node("plan_reloads_total", "Plans adopted since the start.", counter, func(s *runtime.Status) float64 { return float64(s.Reloads) }),
+	node("plan_refused_total", "New plans refused since the start.", counter, func(s *runtime.Status) float64 { return float64(s.RefusedReloads) }),
+	node("plan_manifest_refused", "1 while the manifest on disk is refused and an older one runs.", gauge, func(s *runtime.Status) float64 { return truth(s.ManifestError != "") }),
+}
+
+var subscriberMetrics = []subscriberMetric{
+	subscriber("lag_events", "Seqs between the cursor and the head.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.LagEvents) }),
+	subscriber("oldest_unprocessed_seconds", "Age of the first event behind the cursor.", gauge, func(s *runtime.SubscriberStatus) float64 { return s.LagSeconds }),
+	subscriber("cursor_seq", "Next seq that is not dealt with.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.Cursor) }),
+	subscriber("handled_events_total", "Events handled since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Handled) }),
+	subscriber("emitted_events_total", "Events emitted since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Emitted) }),
+	subscriber("traps_total", "Traps and time-outs since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Traps) }),
+	subscriber("failures_total", "Events that the guest itself failed, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Failures) }),
+	subscriber("retries_total", "Attempts after a failure, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Retries) }),
+	subscriber("dead_letters_total", "Events given up since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.DeadLetters) }),
+	subscriber("execution_seconds_total", "Time spent in the guest.", counter, func(s *runtime.SubscriberStatus) float64 { return s.ExecSeconds }),
+	subscriber("memory_bytes", "Linear memory of the instance.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.MemoryBytes) }),
+	subscriber("generation", "Number of the generation in service.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.Generation) }),
+	subscriber("running", "0 while the subscriber is stopped or failed.", gauge, func(s *runtime.SubscriberStatus) float64 {
+		return truth(s.State == runtime.StateRunning || s.State == runtime.StateRetrying)
+	}),
+	subscriber("plan_refused", "1 while the subscriber's new module is refused and the old one runs.", gauge, func(s *runtime.SubscriberStatus) float64 { return truth(s.Problem != "") }),
+}
+
+// Describe sends the descriptions.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, m := range nodeMetrics {
+		ch <- m.desc
+	}
+	for _, m := range subscriberMetrics {
+		ch <- m.desc
+	}
+}
+
+// Collect reads the node.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	status := c.r.Status()
+	for _, m := range nodeMetrics {
+		ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(&status))
+	}
+	for _, s := range c.r.Subscribers() {
+		for _, m := range subscriberMetrics {
+			ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(&s), s.Name)
+		}
+	}
+}
