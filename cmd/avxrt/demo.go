@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/internal/shop"
+	"github.com/avx-platform/avxrt/plugins"
+	"github.com/avx-platform/avxrt/runtime"
+)
+
+//go:embed demo.toml
+var demoManifest []byte
+
+// demoRules are demo.toml's, for the shop's own count.
+var demoRules = shop.Rules{OpeningStock: 500, LowStock: 50}
+
+type demoFlags struct {
+	nodeFlags
+	data   string
+	orders int
+	seed   uint64
+	once   bool
+}
+
+func (a *app) demoVerb() *cobra.Command {
+	var f demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run a node with three subscribers on generated orders",
+		Long: `Run a node with three subscribers that are inside of the binary (inventory in C, analytics in Rust, email
+in Go), publish generated orders to it, some of them poisonous, show what each subscriber does, and hold
+the totals against the generator's own count. Then it stays up, for pub, tail, sub, state and dlq in
+another terminal. With --once it works in a fresh folder and ends: 0 if the totals are right, else 1.`,
+		Example: "  avxrt demo\n  avxrt demo --once --orders 5000",
+		Args:    args(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), f) },
+	}
+	cmd.Flags().StringVar(&f.data, "data", "", "folder of the store (default .avxrt-demo; with --once a fresh one)")
+	cmd.Flags().IntVar(&f.orders, "orders", 1000, "how many events to publish")
+	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "of the generator")
+	cmd.Flags().BoolVar(&f.once, "once", false, "check the totals and end")
+	f.add(cmd, "error")
+	return cmd
+}
+
+func (a *app) demo(ctx context.Context, f demoFlags) error {
+	if f.orders < 8 || f.orders > 1_000_000 {
+		return &usageError{errors.New("--orders takes 8 to 1000000")}
+	}
+	data, err := demoFolder(f)
+	if err != nil {
+		return err
+	}
+	lookup := a.lookup
+	a.lookup = func(key string) (string, bool) { // the flag wins over the environment
+		if key == "AVXRT_NODE_DATA" {
+			return data, true
+		}
+		return lookup(key)
+	}
+	m, err := manifest.Parse(demoManifest, ".", a.lookup)
+	if err != nil {
+		return err
+	}
+	d := &demo{app: a, flags: f, data: data, events: shop.Generate(shop.Options{Seed: f.seed, Orders: f.orders, Poison: true})}
+	return a.serve(ctx, f.nodeFlags, nodeOptions{
+		manifest: m, anyPort: f.once, job: d.run,
+		runtime: runtime.Options{ManifestText: demoManifest, Dir: ".", Modules: plugins.FS},
+	})
+}
+
+func demoFolder(f demoFlags) (string, error) {
+	switch {
+	case f.data != "":
+		return filepath.Abs(f.data)
+	case f.once:
+		return os.MkdirTemp("", "avxrt-demo-")
+	}
+	return filepath.Abs(".avxrt-demo")
+}
+
+// demo is the job beside the node.
+type demo struct {
+	*app
+	flags  demoFlags
+	data   string
+	events []shop.Event
+	node   *runtime.Runtime
+	shown  time.Time
+}
+
+func (d *demo) run(ctx context.Context, node *runtime.Runtime) error {
+	d.node = node
+	start := time.Now()
+	duplicates, err := d.publish(ctx)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	if err := d.settle(ctx); err != nil {
+		return ended(ctx, err)
+	}
+	d.line(len(d.events), true)
+	differ, err := d.report(ctx, time.Since(start), duplicates)
+	switch {
+	case err != nil:
+		return ended(ctx, err)
+	case len(differ) > 0:
+		return fmt.Errorf("the totals are not the generator's:\n%s", strings.Join(differ, "\n"))
+	case d.flags.once:
+		return nil
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// ended makes the node's own end no error.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (d *demo) publish(ctx context.Context) (duplicates int, err error) {
+	const batch = 50
+	for i := 0; i < len(d.events); i += batch {
+		part := d.events[i:min(i+batch, len(d.events))]
+		events := make([]abi.Event, len(part))
+		for j, ev := range part {
+			events[j] = abi.Event{Topic: ev.Topic, Key: ev.Key, ID: ev.ID, Source: ev.Source, Time: ev.Time.UnixNano(), Data: ev.Data}
+			if ev.Poison != "" {
+				d.say("publishing %s: %s", ev.ID, ev.Poison)
+			}
+		}
+		receipts, err := d.node.Publish(ctx, events, d.node.DefaultDurability())
+		if err != nil {
+			return duplicates, err
+		}
+		for _, r := range receipts {
+			if r.Duplicate {
+				duplicates++
+			}
+		}
+		d.line(i+len(part), false)
+	}
+	return duplicates, nil
+}
+
+// settle waits until every subscriber has dealt with everything.
+func (d *demo) settle(ctx context.Context) error {
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		lag := uint64(0)
+		for _, s := range d.node.Subscribers() {
+			if s.State == runtime.StateStopped || s.State == runtime.StateFailed {
+				return fmt.Errorf("subscriber %s stopped: %s", s.Name, s.Reason)
+			}
+			lag += s.LagEvents
+		}
+		if lag == 0 {
+			return nil
+		}
+		d.line(len(d.events), false)
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// live says whether lines may be written over.
+func (d *demo) live() bool {
+	f, ok := d.out.(*os.File)
+	_, plain := d.lookup("NO_COLOR")
+	return ok && !plain && term.IsTerminal(int(f.Fd()))
+}
+
+func (d *demo) say(format string, args ...any) {
+	if d.live() {
+		fmt.Fprint(d.out, "\r\x1b[K")
+	}
+	fmt.Fprintf(d.out, format+"\n", args...)
+}
+
+// line shows what each subscriber has done: one line that is written over on a terminal,
+// a line a second elsewhere.
+func (d *demo) line(published int, last bool) {
+	every := time.Second
+	if d.live() {
+		every = 100 * time.Millisecond
+	}
+	if !last && time.Since(d.shown) < every {
+		return
+	}
+	d.shown = time.Now()
+	b := fmt.Sprintf("published %d/%d", published, len(d.events))
+	for _, s := range d.node.Subscribers() {
+		b += fmt.Sprintf(" | %s %d handled %d emitted %d dead", s.Name, s.Handled, s.Emitted, s.DeadLetters)
+	}
+	if d.live() && !last {
+		fmt.Fprint(d.out, "\r\x1b[K"+b)
+		return
+	}
+	d.say("%s", b)
+}
+
+// report prints what came out and returns how it differs from the generator's count.
+func (d *demo) report(ctx context.Context, took time.Duration, duplicates int) ([]string, error) {
+	got, err := shop.Collect(func(subscriber, prefix string) (map[string]int64, error) {
+		return d.numbers(ctx, subscriber, prefix)
+	})
+	if err != nil {
+		return nil, err
+	}
+	letters, err := d.letters(ctx, &got)
+	if err != nil {
+		return nil, err
+	}
+	w := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nanalytics (Rust)\tREVENUE")
+	for _, country := range sortedKeys(got.Revenue) {
+		fmt.Fprintf(w, "  %s\t%s\n", country, money(got.Revenue[country]))
+	}
+	fmt.Fprintln(w, "\t\n  DAY\tORDERS\tCANCELLED\tREVENUE")
+	for _, day := range sortedKeys(got.RevenueDay) {
+		fmt.Fprintf(w, "  %s\t%d\t%d\t%s\n", day, got.Orders[day], got.Cancelled[day], money(got.RevenueDay[day]))
+	}
+	fmt.Fprintf(w, "\ninventory (C)\t%d reserved\t%d rejected\t%d released\t%d low\n", got.Reserved, got.Rejected, got.Released, got.Low)
+	fmt.Fprintf(w, "email (Go)\t%d composed\t%d without customer\teffects wait in the outbox: this version has no providers\n", got.Mails, got.NoCustomer)
+	fmt.Fprintf(w, "\nDEAD LETTER\tSEQ\tREASON\tMESSAGE\n")
+	for _, l := range letters {
+		fmt.Fprintf(w, "  %s\t%d\t%s\t%s\n", l.Subscriber, l.Seq, l.Reason, printable(l.Message))
+	}
+	if err := w.Flush(); err != nil {
+		return nil, err
+	}
+	differ := shop.Expect(d.events, demoRules).Diff(got)
+	verdict := "equal to the generator's own count"
+	if len(differ) > 0 {
+		verdict = "NOT what the generator counted"
+	}
+	fmt.Fprintf(d.out, "\n%d events (%d were there already) in %v; totals %s\nData: %s\n", len(d.events), duplicates, took.Round(time.Millisecond), verdict, d.data)
+	if !d.flags.once {
+		fmt.Fprintln(d.out, "Next, in another terminal: avxrt sub ls; avxrt tail --from 1; avxrt dlq ls; ^C here ends the node.")
+	}
+	return differ, nil
+}
+
+// numbers reads the numbers of a subscriber below a prefix.
+func (d *demo) numbers(ctx context.Context, subscriber, prefix string) (map[string]int64, error) {
+	entries, err := d.node.State(ctx, subscriber, prefix, "", 10_000_000)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]int64{}
+	for _, e := range entries {
+		n, err := strconv.ParseInt(string(e.Value), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s keeps %q under %s, which is no number", subscriber, e.Value, e.Key)
+		}
+		out[strings.TrimPrefix(string(e.Key), prefix)] = n
+	}
+	return out, nil
+}
+
+// letters reads the dead letters and counts them into got.
+func (d *demo) letters(ctx context.Context, got *shop.Totals) ([]runtime.DeadLetter, error) {
+	var all []runtime.DeadLetter
+	for _, s := range d.node.Subscribers() {
+		letters, err := d.node.DeadLetters(ctx, s.Name, 0, 10_000)
+		if err != nil {
+			return nil, err
+		}
+		got.DeadLetters[s.Name] = int64(len(letters))
+		all = append(all, letters...)
+	}
+	return all, nil
+}
+
+func sortedKeys(m map[string]int64) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func money(cents int64) string {
+	sign := ""
+	if cents < 0 {
+		sign, cents = "-", -cents
+	}
+	return fmt.Sprintf("%s%d.%02d", sign, cents/100, cents%100)
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/avx-platform/avxrt/internal/manifest"
+)
+
+func (a *app) lintVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:     "lint [MANIFEST]",
+		Short:   "Check a manifest",
+		Long:    "Check a manifest, avxrt.toml by default, without running anything. All errors are printed, with line and column; the exit code is 4 if there are any.",
+		Example: "  avxrt lint\n  avxrt lint examples/02-shop/avxrt.toml",
+		Args:    args(cobra.MaximumNArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			path := "avxrt.toml"
+			if len(args) > 0 {
+				path = args[0]
+			}
+			m, err := manifest.Load(path, a.lookup)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.err, "%s is fine: %d subscribers. Next: avxrt run %s\n", path, len(m.Subscribers), path)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/avx-platform/avxrt/internal/client"
+	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/log"
+	"github.com/avx-platform/avxrt/runtime"
+)
+
+// Exit codes; README lists them.
+const (
+	exitFine     = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitManifest = 4
+)
+
+const defaultServer = "127.0.0.1:7080"
+
+// streams are where a verb reads and writes: data on out, all else on err.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// app is what the verbs share.
+type app struct {
+	streams
+	lookup manifest.LookupEnv
+	server string // --server
+	output string // -o
+}
+
+// usageError is a wrong call: exit code 2.
+type usageError struct{ error }
+
+// execute runs the program and returns its exit code.
+func execute(ctx context.Context, args []string, s streams, lookup manifest.LookupEnv) int {
+	a := &app{streams: s, lookup: lookup}
+	root := a.root()
+	root.SetArgs(manifestAsVerb(root, args))
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitFine
+	}
+	for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
+		fmt.Fprintln(s.err, "avxrt: "+line)
+	}
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	var usage *usageError
+	var refused *runtime.ManifestError
+	var wrong *manifest.Error
+	switch {
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &refused) && refused.Subscriber != "":
+		return exitFailed // the manifest is fine, a module is not
+	case errors.As(err, &refused), errors.As(err, &wrong):
+		return exitManifest
+	case errors.Is(err, log.ErrDamaged):
+		return exitFailed
+	}
+	return exitFailed
+}
+
+// manifestAsVerb makes `avxrt file.toml`, and `avxrt` where there is a manifest, mean run.
+func manifestAsVerb(root *cobra.Command, args []string) []string {
+	if len(args) == 0 {
+		if _, err := os.Stat("avxrt.toml"); err == nil {
+			return []string{"run"}
+		}
+		return args
+	}
+	if strings.HasSuffix(args[0], ".toml") {
+		return append([]string{"run"}, args...)
+	}
+	return args
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "avxrt [MANIFEST]",
+		Short: "Durable events, sandboxed WebAssembly subscribers, exactly once",
+		Long: `avxrt is an event runtime: an append-only log feeds subscribers that are WebAssembly
+modules. Drop a module into plugins/, name a topic pattern in avxrt.toml, and it is a durable,
+sandboxed, exactly-once subscriber that can be swapped while events flow.`,
+		Example: `  avxrt demo                                    see it work, nothing to install
+  avxrt avxrt.toml                              run a node
+  avxrt pub orders.created -d '{"order":"1"}'   publish to it
+  avxrt tail 'orders.**'                        follow its log
+  avxrt sub ls                                  how its subscribers stand`,
+		SilenceUsage: true, SilenceErrors: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return &usageError{fmt.Errorf("unknown verb %q; see avxrt --help", args[0])}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.PersistentFlags().StringVar(&a.server, "server", "", "address of the node (default $AVXRT_SERVER, then "+defaultServer+")")
+	root.AddCommand(a.runVerb(), a.demoVerb(), a.pubVerb(), a.tailVerb(), a.subVerb(), a.stateVerb(), a.dlqVerb(), a.lintVerb(), a.versionVerb())
+	return root
+}
+
+// client talks to the node that the flag, the environment or the default names.
+func (a *app) client() (*client.Client, error) {
+	server := a.server
+	if server == "" {
+		server, _ = a.lookup("AVXRT_SERVER")
+	}
+	if server == "" {
+		server = defaultServer
+	}
+	c, err := client.New(server)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return c, nil
+}
+
+// args wraps cobra's checks so that a wrong number of arguments is a usage error.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{fmt.Errorf("%v; see avxrt %s --help", err, cmd.Name())}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/oklog/run"
+	"github.com/spf13/cobra"
+
+	"github.com/avx-platform/avxrt/internal/httpapi"
+	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/internal/telemetry"
+	"github.com/avx-platform/avxrt/log"
+	"github.com/avx-platform/avxrt/runtime"
+)
+
+// nodeFlags are the flags of the verbs that run a node.
+type nodeFlags struct {
+	logFormat, logLevel, portFile string
+}
+
+func (f *nodeFlags) add(cmd *cobra.Command, level string) {
+	cmd.Flags().StringVar(&f.logFormat, "log-format", "text", "text or json")
+	cmd.Flags().StringVar(&f.logLevel, "log-level", level, "debug, info, warn or error")
+	cmd.Flags().StringVar(&f.portFile, "port-file", "", "write the address that the node listens on to this file once it is ready")
+}
+
+func (a *app) runVerb() *cobra.Command {
+	var flags nodeFlags
+	cmd := &cobra.Command{
+		Use:   "run [MANIFEST]",
+		Short: "Run a node",
+		Long: `Run a node from a manifest, avxrt.toml by default. Every key outside of [[…]] tables can be set
+by the environment: AVXRT_HTTP_LISTEN stands for http.listen.
+
+SIGTERM and ^C let every subscriber finish its event and end with 0; a second ^C ends at once.
+SIGHUP reads manifest and modules again, as does a change of the files.`,
+		Example: "  avxrt run\n  avxrt run shop/avxrt.toml --log-format json\n  AVXRT_HTTP_LISTEN=127.0.0.1:0 avxrt run --port-file node.addr",
+		Args:    args(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := "avxrt.toml"
+			if len(args) > 0 {
+				path = args[0]
+			}
+			m, err := manifest.Load(path, a.lookup)
+			if err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), flags, nodeOptions{manifest: m, runtime: runtime.Options{Manifest: path}})
+		},
+	}
+	flags.add(cmd, "info")
+	return cmd
+}
+
+// nodeOptions are what differs between run and demo.
+type nodeOptions struct {
+	manifest *manifest.Manifest
+	runtime  runtime.Options
+	anyPort  bool                                                // take a free port if the manifest's is taken
+	job      func(ctx context.Context, n *runtime.Runtime) error // beside the node; its end is the node's
+}
+
+// serve is the composition of a node: it opens the parts, runs them as one group, and
+// closes them in the opposite order. Long because it is a list.
+func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err error) {
+	logger, err := telemetry.NewLogger(a.err, flags.logFormat, flags.logLevel)
+	if err != nil {
+		return &usageError{err}
+	}
+	opts.runtime.Logger, opts.runtime.LookupEnv = logger, a.lookup
+	opts.runtime.Log.OnFatal = func(reason string) {
+		logger.Error("the store cannot keep its promises any more; start avxrt again", "reason", reason)
+		os.Exit(log.ExitTryAgain)
+	}
+	start := time.Now()
+	listener, err := listen(opts.manifest.HTTP.Listen, opts.anyPort)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	node, err := runtime.Open(opts.runtime)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, node.Close()) }()
+	a.banner(listener.Addr().String(), opts.manifest, node, time.Since(start))
+
+	var group run.Group
+	runCtx, stopNode := context.WithCancel(ctx)
+	group.Add(func() error { return node.Run(runCtx) }, func(error) { stopNode() })
+	addServer(&group, listener, httpapi.New(httpapi.Options{Runtime: node, Metrics: telemetry.Handler(node), Logger: logger}))
+	addSignals(&group, ctx, node, logger)
+	if opts.job != nil {
+		jobCtx, stopJob := context.WithCancel(ctx)
+		group.Add(func() error { return opts.job(jobCtx, node) }, func(error) { stopJob() })
+	}
+	if flags.portFile != "" {
+		if err := writePort(flags.portFile, listener.Addr().String()); err != nil {
+			stopNode()
+			return err
+		}
+	}
+	err = group.Run()
+	if errors.Is(err, errSignal) {
+		fmt.Fprintln(a.err, "drained: cursors committed, log closed")
+		return nil
+	}
+	return err
+}
+
+func listen(address string, anyPort bool) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) && anyPort {
+		return net.Listen("tcp", "127.0.0.1:0")
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken by another program; stop it, or choose another address by AVXRT_HTTP_LISTEN or http.listen", address)
+	}
+	return l, err
+}
+
+func (a *app) banner(address string, m *manifest.Manifest, node *runtime.Runtime, took time.Duration) {
+	subs := node.Subscribers()
+	names := ""
+	for _, s := range subs {
+		names += " " + s.Name
+	}
+	fmt.Fprintf(a.err, "%s\nEvents      http://%s/v1/events\nMetrics     http://%s/metrics\nState       %s\nSubscribers %d in %v:%s\n\n",
+		versionLine(), address, address, m.Node.Data, len(subs), took.Round(time.Millisecond), names)
+}
+
+// addServer serves until the group ends; streams end with it, other requests get a moment.
+func addServer(group *run.Group, listener net.Listener, handler http.Handler) {
+	server := httpapi.Server(handler)
+	base, endStreams := context.WithCancel(context.Background())
+	server.BaseContext = func(net.Listener) context.Context { return base }
+	group.Add(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	}, func(error) {
+		endStreams()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = server.Shutdown(ctx)
+	})
+}
+
+// errSignal ends the group in the ordinary way.
+var errSignal = errors.New("a signal asked the node to end")
+
+// addSignals drains on the first SIGTERM or SIGINT and leaves the second to the system.
+func addSignals(group *run.Group, ctx context.Context, node *runtime.Runtime, logger *slog.Logger) {
+	ctx, cancel := context.WithCancel(ctx)
+	group.Add(func() error {
+		signals := make(chan os.Signal, 4)
+		signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+		defer signal.Stop(signals)
+		for {
+			select {
+			case s := <-signals:
+				if s != syscall.SIGHUP {
+					return errSignal
+				}
+				if err := node.Reload(ctx); err == nil {
+					logger.Info("manifest and modules were read again")
+				}
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}, func(error) { cancel() })
+}
+
+// writePort writes the address so that who waits for the file never reads half of it.
+func writePort(path, address string) error {
+	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
+	if err := os.WriteFile(temporary, []byte(address+"\n"), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/avx-platform/avxrt/internal/client"
+)
+
+func (a *app) stateVerb() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "state NAME [PREFIX]", Short: "Print a subscriber's state",
+		Long:    "Print the keys and values that a subscriber keeps, as of its last commit on disk.",
+		Example: "  avxrt state analytics revenue/\n  avxrt state inventory stock/ -o jsonl",
+		Args:    args(cobra.RangeArgs(1, 2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			prefix := ""
+			if len(args) > 1 {
+				prefix = args[1]
+			}
+			entries, err := wholeState(cmd.Context(), c, args[0], prefix)
+			if err != nil {
+				return err
+			}
+			return list(a, entries, "KEY VALUE", func(e client.StateEntry) []string {
+				if e.ValueBase64 != "" {
+					return []string{e.Key, "base64:" + e.ValueBase64}
+				}
+				return []string{e.Key, e.Value}
+			})
+		},
+	}
+	a.outputFlag(cmd)
+	return cmd
+}
+
+// statePage is how many keys are asked for at once.
+const statePage = 5000
+
+func wholeState(ctx context.Context, c *client.Client, name, prefix string) ([]client.StateEntry, error) {
+	var all []client.StateEntry
+	after := ""
+	for {
+		page, err := c.State(ctx, name, prefix, after, statePage)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) < statePage {
+			return all, nil
+		}
+		after = page[len(page)-1].Key
+	}
+}

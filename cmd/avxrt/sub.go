@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/avx-platform/avxrt/internal/client"
+)
+
+func (a *app) subVerb() *cobra.Command {
+	cmd := &cobra.Command{Use: "sub", Short: "How the subscribers stand", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(a.subList(), a.subShow())
+	return cmd
+}
+
+func (a *app) subList() *cobra.Command {
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use: "ls", Short: "List the subscribers",
+		Long: `List the subscribers of a node. LAG is how many events lie between a subscriber's cursor and the end of
+the log, AGE how old the first of them is. A plan that was refused is told below the list.`,
+		Example: "  avxrt sub ls\n  avxrt sub ls -o json\n  avxrt sub ls --wait 30s    (until nobody lags)",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			subs, err := waitIdle(cmd.Context(), c, wait)
+			if err != nil {
+				return err
+			}
+			if err := list(a, subs, "NAME TOPICS STATE GEN CURSOR LAG AGE HANDLED EMITTED DLQ", subRow); err != nil {
+				return err
+			}
+			return a.problems(cmd.Context(), c, subs)
+		},
+	}
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait so long until no subscriber lags; fail if one still does")
+	a.outputFlag(cmd)
+	return cmd
+}
+
+func subRow(s client.Subscriber) []string {
+	state := s.State
+	if s.Problem != "" {
+		state += "!"
+	}
+	age := (time.Duration(s.LagSeconds * float64(time.Second))).Round(time.Second)
+	return []string{
+		s.Name, strings.Join(s.Topics, ","), state, strconv.Itoa(s.Generation), strconv.FormatUint(s.Cursor, 10), strconv.FormatUint(s.LagEvents, 10),
+		age.String(), strconv.FormatUint(s.Handled, 10), strconv.FormatUint(s.Emitted, 10), strconv.FormatUint(s.DeadLetters, 10),
+	}
+}
+
+// problems tells what the list has no room for.
+func (a *app) problems(ctx context.Context, c *client.Client, subs []client.Subscriber) error {
+	status, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if status.ManifestError != "" {
+		fmt.Fprintf(a.err, "the manifest on disk was refused, the last good one runs:\n  %s\n", status.ManifestError)
+	}
+	for _, s := range subs {
+		if s.Problem != "" {
+			fmt.Fprintf(a.err, "%s: its new module was refused, generation %d goes on: %s\n", s.Name, s.Generation, s.Problem)
+		}
+		if s.Reason != "" {
+			fmt.Fprintf(a.err, "%s: %s: %s\n", s.Name, s.State, s.Reason)
+		}
+	}
+	return nil
+}
+
+// waitIdle returns the subscribers once none lags, or as they are without a wait.
+func waitIdle(ctx context.Context, c *client.Client, wait time.Duration) ([]client.Subscriber, error) {
+	deadline := time.Now().Add(wait)
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		subs, err := c.Subscribers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		behind := ""
+		for _, s := range subs {
+			if s.LagEvents > 0 {
+				behind = s.Name
+			}
+		}
+		switch {
+		case wait == 0 || behind == "":
+			return subs, nil
+		case time.Now().After(deadline):
+			return nil, fmt.Errorf("%s still lags after %v; see avxrt sub show %s", behind, wait, behind)
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (a *app) subShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show everything about one subscriber, as JSON", Example: "  avxrt sub show inventory", Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			s, err := c.Subscriber(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			enc := json.NewEncoder(a.out)
+			enc.SetIndent("", "  ")
+			return enc.Encode(s)
+		},
+	}
+}

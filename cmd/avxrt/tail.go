@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/avx-platform/avxrt/internal/client"
+)
+
+// cloudEvent is the part of an event that a line shows.
+type cloudEvent struct {
+	Sequence string          `json:"sequence"`
+	Type     string          `json:"type"`
+	Subject  string          `json:"subject"`
+	ID       string          `json:"id"`
+	Data     json.RawMessage `json:"data"`
+	Base64   string          `json:"data_base64"`
+}
+
+func (a *app) tailVerb() *cobra.Command {
+	var opts client.TailOptions
+	cmd := &cobra.Command{
+		Use:   "tail [PATTERN…]",
+		Short: "Follow the log",
+		Long: `Follow the log of a node: events that are on disk, whose topic one of the patterns matches (all but
+those that begin with $ without a pattern). A broken connection is made again and loses nothing.`,
+		Example: "  avxrt tail\n  avxrt tail 'orders.**' --from 1\n  avxrt tail '$effect.**' --from 1 --follow=false -o jsonl",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			opts.Topics = args
+			return a.tail(ctx, c, opts)
+		},
+	}
+	cmd.Flags().Uint64Var(&opts.From, "from", 0, "first seq (0: from now on, or from the beginning with --follow=false)")
+	cmd.Flags().BoolVar(&opts.Follow, "follow", true, "go on when the end is reached")
+	a.outputFlag(cmd)
+	return cmd
+}
+
+func (a *app) tail(ctx context.Context, c *client.Client, opts client.TailOptions) error {
+	switch a.output {
+	case "jsonl":
+		return c.Tail(ctx, opts, func(event []byte) error {
+			_, err := fmt.Fprintf(a.out, "%s\n", event)
+			return err
+		})
+	case "table":
+		return c.Tail(ctx, opts, a.tailLine)
+	}
+	return &usageError{fmt.Errorf("-o %s is not for a stream; use table or jsonl", a.output)}
+}
+
+// maxShown is how much of an event's data a line shows.
+const maxShown = 120
+
+func (a *app) tailLine(event []byte) error {
+	var ev cloudEvent
+	if err := json.Unmarshal(event, &ev); err != nil {
+		return fmt.Errorf("the node sent an event that is no JSON: %w", err)
+	}
+	data := string(ev.Data)
+	if ev.Base64 != "" {
+		data = fmt.Sprintf("(%d bytes)", len(ev.Base64)*3/4)
+	}
+	if len(data) > maxShown {
+		data = strings.ToValidUTF8(data[:maxShown], "") + "…"
+	}
+	_, err := fmt.Fprintf(a.out, "%8s  %-24s %-20s %s\n", strings.TrimLeft(ev.Sequence, "0"), printable(ev.Type), printable(ev.Subject), printable(data))
+	return err
+}
