@@ -1,1 +1,40 @@
+# make demo    see it work (ONCE=1: check the totals and end)
+# make test    the tests, with -race where a C compiler exists, a tenth of the fault sizes
+# make check   format, vet, the law of the house
+# make faults  the fault tests at CI size; make soak: at release size
+# make bench   the benchmarks with their baselines
+# make wasm    rebuild the committed modules (needs clang, lld, rustc; see plugins/wasm.mk)
+
+.PHONY: demo test check faults soak bench vuln
+
+demo:
+	go run ./cmd/avxrt demo $(if $(ONCE),--once)
+
+# The race detector needs cgo, that is, a C compiler.
+RACE := $(shell command -v $${CC:-gcc} >/dev/null 2>&1 && echo -race)
+
+test:
+	@test -n "$(RACE)" || echo "no C compiler: the tests run without -race" >&2
+	go test $(RACE) -count=1 ./...
+
+check:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt'd: $$unformatted" >&2; exit 1; }
+	go vet ./...
+	go test -count=1 ./internal/lint
+
+FAULTS = ./log ./runtime ./internal/delivery ./internal/sandbox ./cmd/avxrt
+
+faults:
+	AVXRT_FAULTS=ci go test -count=1 -timeout 30m $(FAULTS)
+
+soak:
+	AVXRT_FAULTS=release go test -count=1 -timeout 12h $(FAULTS)
+
+BENCHTIME ?= 1s
+bench:
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./bench
+
+vuln:
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
 include plugins/wasm.mk

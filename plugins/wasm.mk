@@ -3,7 +3,8 @@
 # checks that the tree stays clean (Debian 12: clang 14, lld 14, rustc 1.63; Go of go.mod).
 
 WASM = plugins/inventory.wasm plugins/analytics.wasm plugins/email.wasm \
-       examples/01-hello-subscriber/plugins/hello.wasm
+       examples/01-hello-subscriber/plugins/hello.wasm \
+       internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe2.wasm
 
 # The first rustc that has the target: the one on PATH may not.
 RUSTC := $(firstword $(foreach r,$(shell which rustc 2>/dev/null) /usr/bin/rustc,$(if $(wildcard $(shell $(r) --target wasm32-unknown-unknown --print target-libdir 2>/dev/null)/libcore*.rlib),$(r))))
@@ -14,6 +15,8 @@ CLANG_WASM = clang --target=wasm32 -O2 -mbulk-memory -Wall -Wextra -Werror -nost
 wasm: wasm-tools
 	$(CLANG_WASM) -o plugins/inventory.wasm plugins/inventory/inventory.c
 	$(CLANG_WASM) -o examples/01-hello-subscriber/plugins/hello.wasm examples/01-hello-subscriber/hello.c
+	$(CLANG_WASM) -o internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe.c
+	$(CLANG_WASM) -DVERSION='"2"' -o internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/probe.c
 	$(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib \
 	    -C opt-level=2 -C panic=abort -C strip=symbols -C lto=yes --remap-path-prefix "$(CURDIR)=." \
 	    -o plugins/analytics.wasm plugins/analytics/analytics.rs

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 
@@ -22,6 +23,7 @@ const (
 	exitFailed   = 1
 	exitUsage    = 2
 	exitManifest = 4
+	exitTryAgain = log.ExitTryAgain
 )
 
 const defaultServer = "127.0.0.1:7080"
@@ -65,6 +67,7 @@ func exitCode(err error) int {
 	var usage *usageError
 	var refused *runtime.ManifestError
 	var wrong *manifest.Error
+	var answer *client.Problem
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
@@ -72,8 +75,8 @@ func exitCode(err error) int {
 		return exitFailed // the manifest is fine, a module is not
 	case errors.As(err, &refused), errors.As(err, &wrong):
 		return exitManifest
-	case errors.Is(err, log.ErrDamaged):
-		return exitFailed
+	case errors.As(err, &answer) && answer.Status == http.StatusServiceUnavailable:
+		return exitTryAgain // the node drains
 	}
 	return exitFailed
 }
@@ -105,18 +108,25 @@ sandboxed, exactly-once subscriber that can be swapped while events flow.`,
   avxrt tail 'orders.**'                        follow its log
   avxrt sub ls                                  how its subscribers stand`,
 		SilenceUsage: true, SilenceErrors: true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return &usageError{fmt.Errorf("unknown verb %q; see avxrt --help", args[0])}
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SuggestionsMinimumDistance: 2,
+		Args:                       knownVerb,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.PersistentFlags().StringVar(&a.server, "server", "", "address of the node (default $AVXRT_SERVER, then "+defaultServer+")")
 	root.AddCommand(a.runVerb(), a.demoVerb(), a.pubVerb(), a.tailVerb(), a.subVerb(), a.stateVerb(), a.dlqVerb(), a.lintVerb(), a.versionVerb())
 	return root
+}
+
+// knownVerb refuses what is neither a verb nor a manifest.
+func knownVerb(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		return &usageError{fmt.Errorf("unknown verb %q; did you mean %q? See avxrt --help", args[0], near[0])}
+	}
+	return &usageError{fmt.Errorf("unknown verb %q; see avxrt --help", args[0])}
 }
 
 // client talks to the node that the flag, the environment or the default names.

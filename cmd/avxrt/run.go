@@ -105,6 +105,7 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 		group.Add(func() error { return opts.job(jobCtx, node) }, func(error) { stopJob() })
 	}
 	if flags.portFile != "" {
+		defer os.Remove(flags.portFile) // who waits for the next node must not read this one's address
 		if err := writePort(flags.portFile, listener.Addr().String()); err != nil {
 			stopNode()
 			return err

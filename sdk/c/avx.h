@@ -484,7 +484,7 @@ static uint32_t avx_in_cap = AVX_SMALL, avx_out_cap;
 
 /* avx_grow returns fresh memory behind everything; 0 if the limit is reached. What it
  * replaces is not reused: buffers double, so the sum stays below twice the largest. */
-static unsigned char *avx_grow(uint32_t want, uint32_t *cap) {
+static inline unsigned char *avx_grow(uint32_t want, uint32_t *cap) {
     static unsigned char *at, *end;
     uint32_t need = want + want / 2 + 65536;
     if (!at) { at = &__heap_base; end = (unsigned char *)(__builtin_wasm_memory_size(0) << 16); }
@@ -500,7 +500,7 @@ static unsigned char *avx_grow(uint32_t want, uint32_t *cap) {
 }
 
 /* avx_emit_as stages an event; 0 or a negative status. An empty content type means JSON. */
-static int32_t avx_emit_as(avx_str topic, avx_str key, avx_str content_type, avx_str headers, avx_str data) {
+static inline int32_t avx_emit_as(avx_str topic, avx_str key, avx_str content_type, avx_str headers, avx_str data) {
     uint32_t want = AVX_HEADER_LEN + topic.n + key.n + content_type.n + headers.n + data.n;
     if (want > avx_out_cap) {
         avx_out = avx_grow(want, &avx_out_cap);
@@ -513,7 +513,7 @@ static inline int32_t avx_emit(avx_str topic, avx_str key, avx_str data) {
     return avx_emit_as(topic, key, avx_slice(0, 0), avx_slice(0, 0), data);
 }
 
-static int32_t avx_loop(void (*handle)(const avx_event *)) {
+static inline int32_t avx_loop(void (*handle)(const avx_event *)) {
     int32_t n;
     while ((n = avx1_next(avx_in, (int32_t)avx_in_cap)) > 0) {
         avx_event ev;
