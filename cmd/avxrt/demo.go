@@ -80,7 +80,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 	d := &demo{app: a, flags: f, data: data, events: shop.Generate(shop.Options{Seed: f.seed, Orders: f.orders, Poison: true})}
 	return a.serve(ctx, f.nodeFlags, nodeOptions{
 		manifest: m, anyPort: f.once, job: d.run,
-		runtime: runtime.Options{ManifestText: demoManifest, Dir: ".", Modules: plugins.FS},
+		node: runtime.Options{ManifestText: demoManifest, Dir: ".", Modules: plugins.FS},
 	})
 }
 

@@ -55,7 +55,7 @@ SIGHUP reads manifest and modules again, as does a change of the files.`,
 			if err != nil {
 				return err
 			}
-			return a.serve(cmd.Context(), flags, nodeOptions{manifest: m, runtime: runtime.Options{Manifest: path}})
+			return a.serve(cmd.Context(), flags, nodeOptions{manifest: m, node: runtime.Options{Manifest: path}})
 		},
 	}
 	flags.add(cmd, "info")
@@ -65,7 +65,7 @@ SIGHUP reads manifest and modules again, as does a change of the files.`,
 // nodeOptions are what differs between run and demo.
 type nodeOptions struct {
 	manifest *manifest.Manifest
-	runtime  runtime.Options
+	node     runtime.Options
 	anyPort  bool                                                // take a free port if the manifest's is taken
 	job      func(ctx context.Context, n *runtime.Runtime) error // beside the node; its end is the node's
 }
@@ -77,8 +77,8 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 	if err != nil {
 		return &usageError{err}
 	}
-	opts.runtime.Logger, opts.runtime.LookupEnv = logger, a.lookup
-	opts.runtime.Log.OnFatal = func(reason string) {
+	opts.node.Logger, opts.node.LookupEnv = logger, a.lookup
+	opts.node.Log.OnFatal = func(reason string) {
 		logger.Error("the store cannot keep its promises any more; start avxrt again", "reason", reason)
 		os.Exit(log.ExitTryAgain)
 	}
@@ -88,7 +88,7 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 		return err
 	}
 	defer listener.Close()
-	node, err := runtime.Open(opts.runtime)
+	node, err := runtime.Open(opts.node)
 	if err != nil {
 		return err
 	}

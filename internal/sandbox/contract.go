@@ -77,7 +77,7 @@ func checkImports(imports []wasmbin.Import) string {
 
 // checkWASI looks for imports that this host's WASI does not have.
 func (m *Module) checkWASI() string {
-	offered := m.runtime.Module(wasi_snapshot_preview1.ModuleName).ExportedFunctionDefinitions()
+	offered := m.wasm.Module(wasi_snapshot_preview1.ModuleName).ExportedFunctionDefinitions()
 	for _, imp := range m.info.Imports {
 		if imp.Module == wasi_snapshot_preview1.ModuleName && offered[imp.Name] == nil {
 			return fmt.Sprintf("it needs %s.%s, which does not exist", imp.Module, imp.Name)

@@ -74,7 +74,7 @@ type Module struct {
 	name     string
 	digest   string
 	info     wasmbin.Info
-	runtime  wazero.Runtime
+	wasm     wazero.Runtime
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
 }
@@ -145,18 +145,18 @@ func (m *Module) compile(ctx context.Context, wasm []byte) error {
 		}
 		config = config.WithCompilationCache(m.cache)
 	}
-	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
-	if _, err := wasi_snapshot_preview1.Instantiate(ctx, m.runtime); err != nil {
+	m.wasm = wazero.NewRuntimeWithConfig(ctx, config)
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, m.wasm); err != nil {
 		return err
 	}
-	if err := instantiateHost(ctx, m.runtime); err != nil {
+	if err := instantiateHost(ctx, m.wasm); err != nil {
 		return err
 	}
 	if reason := m.checkWASI(); reason != "" {
 		return errors.New(reason)
 	}
 	var err error
-	m.compiled, err = m.runtime.CompileModule(ctx, wasm)
+	m.compiled, err = m.wasm.CompileModule(ctx, wasm)
 	return err
 }
 
@@ -173,8 +173,8 @@ func (m *Module) Close(ctx context.Context) error {
 
 func (m *Module) close(ctx context.Context) error {
 	var errs []error
-	if m.runtime != nil {
-		errs = append(errs, m.runtime.Close(ctx))
+	if m.wasm != nil {
+		errs = append(errs, m.wasm.Close(ctx))
 	}
 	if m.cache != nil {
 		errs = append(errs, m.cache.Close(ctx))

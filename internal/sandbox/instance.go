@@ -89,7 +89,7 @@ func (i *Instance) start() error {
 		WithRandSource(wasiRandom{i}).
 		WithStdout(&lineWriter{i: i, level: 2}).WithStderr(&lineWriter{i: i, level: 3})
 	ctx := experimental.WithMemoryAllocator(i.ctx, memoryWithin(i.limits.Memory))
-	guest, err := i.module.runtime.InstantiateModule(context.WithValue(ctx, instanceKey{}, i), i.module.compiled, config)
+	guest, err := i.module.wasm.InstantiateModule(context.WithValue(ctx, instanceKey{}, i), i.module.compiled, config)
 	if err != nil {
 		return errors.New(i.explain(err).Message)
 	}
