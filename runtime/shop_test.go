@@ -3,10 +3,12 @@ package runtime_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,26 +47,52 @@ limits = { time = "20s" }
 
 var shopRules = shop.Rules{OpeningStock: 500, LowStock: 50}
 
-// open starts a node on a manifest and stops it at the end of the test.
+// open starts a node with the shipped modules.
 func open(t *testing.T, manifest string) *runtime.Runtime {
 	t.Helper()
-	r, err := runtime.Open(runtime.Options{ManifestText: []byte(manifest), Dir: t.TempDir(), Modules: plugins.FS})
+	return openWith(t, runtime.Options{ManifestText: []byte(manifest), Dir: t.TempDir(), Modules: plugins.FS})
+}
+
+var stops sync.Map // of running nodes: *runtime.Runtime → func()
+
+// openWith starts a node and stops it at the end of the test.
+func openWith(t *testing.T, opts runtime.Options) *runtime.Runtime {
+	t.Helper()
+	r, err := runtime.Open(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
-	t.Cleanup(func() {
+	stops.Store(r, sync.OnceFunc(func() {
 		cancel()
-		if err := <-done; err != nil {
+		if err := errors.Join(<-done, r.Close()); err != nil {
 			t.Error(err)
 		}
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	}))
+	t.Cleanup(func() { stop(t, r) })
 	return r
+}
+
+// stop drains and closes a node.
+func stop(t *testing.T, r *runtime.Runtime) {
+	t.Helper()
+	if f, ok := stops.Load(r); ok {
+		f.(func())()
+	}
+}
+
+// eventually polls a condition.
+func eventually(t *testing.T, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); !ok(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatal("not within a minute")
+		}
+	}
 }
 
 // settled waits until no subscriber lags.
