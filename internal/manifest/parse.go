@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -73,7 +75,7 @@ func parse(text []byte, file, dir string, env LookupEnv) (*Manifest, error) {
 	checkKeys(r, places)
 	var in raw
 	if _, err := toml.Decode(string(text), &in); err != nil {
-		addParseError(r, err)
+		addParseError(r, err, places)
 		return nil, r.err()
 	}
 	b := &builder{report: r, dir: dir, env: env, at: map[string]position{}}
@@ -89,10 +91,10 @@ func parse(text []byte, file, dir string, env LookupEnv) (*Manifest, error) {
 	return m, nil
 }
 
-func addParseError(r *report, err error) {
+func addParseError(r *report, err error, places []place) {
 	var pe toml.ParseError
 	if !errors.As(err, &pe) {
-		r.add(position{}, "", "", "%s", strings.TrimPrefix(err.Error(), "toml: "))
+		addTypeError(r, strings.TrimPrefix(err.Error(), "toml: "), places)
 		return
 	}
 	reason := pe.Message
@@ -100,6 +102,25 @@ func addParseError(r *report, err error) {
 		reason = pe.Error()
 	}
 	r.add(position{pe.Position.Line, max(pe.Position.Col, 1)}, pe.LastKey, "", "%s", reason)
+}
+
+// typeError is how the library words a value of the wrong type; it has no other form.
+var typeError = regexp.MustCompile(`^line (\d+) \(last key "(.*)"\): (.*)$`)
+
+func addTypeError(r *report, text string, places []place) {
+	m := typeError.FindStringSubmatch(text)
+	if m == nil {
+		r.add(position{}, "", "", "%s", text)
+		return
+	}
+	line, _ := strconv.Atoi(m[1])
+	at := position{line, 1}
+	for _, p := range places {
+		if p.at.line == line && p.known == m[2] {
+			at = p.at
+		}
+	}
+	r.add(at, m[2], "", "%s", m[3])
 }
 
 // checkKeys refuses keys that this version does not have.
