@@ -9,8 +9,8 @@ import (
 // HeaderLen is the length of the fixed part that this version writes (hlen in the layout).
 const HeaderLen = 96
 
-// Offsets of the fixed fields. The layout is documented in docs/abi.md and, for the SDKs,
-// checked against these constants by a test in each of them.
+// Offsets of the fixed fields. The layout is documented in docs/abi.md; tests in sdk hold
+// each SDK's own constants against it.
 const (
 	offTotal       = 0  // u32 length of the whole frame
 	offHeaderLen   = 4  // u16

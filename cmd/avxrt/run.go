@@ -164,9 +164,9 @@ var errSignal = errors.New("a signal asked the node to end")
 // addSignals drains on the first SIGTERM or SIGINT and leaves the second to the system.
 func addSignals(group *run.Group, ctx context.Context, node *runtime.Runtime, logger *slog.Logger) {
 	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 4) // from here on, not only once the group runs: who reads the port file may signal at once
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	group.Add(func() error {
-		signals := make(chan os.Signal, 4)
-		signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 		defer signal.Stop(signals)
 		for {
 			select {

@@ -94,6 +94,9 @@ func waitIdle(ctx context.Context, c *client.Client, wait time.Duration) ([]clie
 			if s.LagEvents > 0 {
 				behind = s.Name
 			}
+			if wait > 0 && s.LagEvents > 0 && (s.State == "stopped" || s.State == "failed") {
+				return nil, fmt.Errorf("%s is %s and will not catch up: %s", s.Name, s.State, s.Reason)
+			}
 		}
 		switch {
 		case wait == 0 || behind == "":

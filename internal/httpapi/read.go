@@ -71,8 +71,13 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	follow := query.Get("follow") != "false"
-	if !follow && from == 0 {
-		from = 1
+	if !follow {
+		from = max(from, 1)
+		// What was handled just now shall be in the answer, and only what is on disk may be.
+		if err := a.Runtime.Store().Sync(r.Context()); err != nil {
+			refuseError(w, err)
+			return
+		}
 	}
 	var patterns []string
 	for _, list := range query["topics"] {
