@@ -3,9 +3,10 @@
 # make check   format, vet, the law of the house
 # make faults  the fault tests at CI size; make soak: at release size
 # make bench   the benchmarks with their baselines
+# make bench-peers AREA=log [QUICK=1]   rivals and ours alternately (module bench/peers)
 # make wasm    rebuild the committed modules (needs clang, lld, rustc; see plugins/wasm.mk)
 
-.PHONY: demo test check faults soak bench vuln
+.PHONY: demo test check faults soak bench bench-peers bench-peers-build vuln
 
 demo:
 	go run ./cmd/avxrt demo $(if $(ONCE),--once)
@@ -33,6 +34,13 @@ soak:
 BENCHTIME ?= 1s
 bench:
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./bench
+
+AREA ?= log
+bench-peers-build:
+	@cd bench/peers && go build -o ../../.peers .
+
+bench-peers: bench-peers-build
+	@./.peers -area $(AREA) $(if $(QUICK),-quick)
 
 vuln:
 	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
