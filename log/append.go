@@ -2,6 +2,10 @@ package log
 
 import (
 	"context"
+	"math"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/avx-platform/avxrt/abi"
 )
@@ -32,17 +36,59 @@ type Receipt struct {
 	Duplicate  bool        // it was there already; Seq and Version are the first one's
 }
 
+// Expected is a condition on one stream as it is before the append.
+type Expected struct {
+	Key     string
+	Version abi.Version // the version the stream must be at, or one of the two below
+}
+
+// What a stream may be expected to be, besides at a version. Any version is expected by
+// not naming the stream.
+const (
+	NoStream     abi.Version = 0              // no event was ever appended to it
+	StreamExists abi.Version = math.MaxUint64 // it is at some version
+)
+
+// Conditions make an append depend on more than its own events. The zero value asks for nothing.
+type Conditions struct {
+	// Streams must all be as expected, else nothing is appended and the answer is a
+	// [*VersionError] with Index -1. They need not be streams of the events.
+	Streams []Expected
+
+	// Producer and Sequence make the append idempotent for as long as the store lives. A
+	// sequence must be above the producer's last one; gaps are allowed. The last one again
+	// is answered with the receipts of then, an older one with a [*ProducerError]. Such
+	// an append does not take part in deduplication by (source, id).
+	Producer string
+	Sequence uint64
+}
+
 // request is what the queue carries.
 type request struct {
 	events     []abi.Event
+	size       int  // of the events in a chunk
 	published  bool // ids are the publisher's: deduplicate
+	conditions *Conditions
 	commit     *Commit
+	images     []byte // before-images of what commit changes, without the cursor's
 	attach     *Attachment
+	streams    []string                              // to be looked up for apply
+	apply      func(*sequencer, *pebble.Batch) error // runs alone in its group, before the events are staged
 	durability Durability
 
+	cold     []string    // streams that the sequencer did not know
+	found    []foundHead // what the index says about them
+	turns    uint64      // of heads when they were cold
 	receipts []Receipt
 	err      error
 	done     chan struct{} // closed by the sequencer or the sync waiter, once
+}
+
+// foundHead is the answer of the index for one cold stream.
+type foundHead struct {
+	key     string
+	version abi.Version
+	closed  bool
 }
 
 // Append appends the events of a publisher, all or none, in their order, and returns a
@@ -50,21 +96,43 @@ type request struct {
 //
 // An event with Version n != 0 must become version n of its key's stream, else the whole
 // request is refused with a [*VersionError]. An event that cannot be stored gives an
-// [*EventError]. Seq, Appended, Attempt and Left are ignored; Time 0 becomes the time of appending.
+// [*EventError], one for a stream that was closed [ErrStreamClosed], a full disk
+// [ErrDiskFull], a queue that stays full [ErrBusy]. Seq, Appended, Attempt and Left are
+// ignored; Time 0 becomes the time of appending.
 //
 // ctx bounds the wait for a place in the queue; once queued, the append runs to its end.
 func (l *Log) Append(ctx context.Context, events []abi.Event, d Durability) ([]Receipt, error) {
-	for i := range events {
-		if err := checkEvent(i, &events[i]); err != nil {
-			l.counters.refused.Add(1)
-			return nil, err
-		}
+	return l.AppendIf(ctx, events, Conditions{}, d)
+}
+
+// AppendIf is [Log.Append] under conditions.
+func (l *Log) AppendIf(ctx context.Context, events []abi.Event, c Conditions, d Durability) ([]Receipt, error) {
+	r := &request{events: events, published: true, conditions: &c, durability: d}
+	if err := l.check(r); err != nil {
+		return nil, err
 	}
-	r := &request{events: events, published: true, durability: d}
 	if err := l.submit(ctx, r); err != nil {
 		return nil, err
 	}
 	return r.receipts, nil
+}
+
+// check looks at what can be seen without the sequencer.
+func (l *Log) check(r *request) error {
+	for i := range r.events {
+		if err := checkEvent(i, &r.events[i]); err != nil {
+			l.counters.refused.Add(1)
+			return err
+		}
+		r.size += stagedSize(&r.events[i])
+	}
+	if r.conditions != nil {
+		if err := r.conditions.check(); err != nil {
+			l.counters.refused.Add(1)
+			return err
+		}
+	}
+	return nil
 }
 
 // Sync returns when everything that readers could see when it was called is on disk.
@@ -75,17 +143,8 @@ func (l *Log) Sync(ctx context.Context) error {
 // submit queues r and waits for its answer.
 func (l *Log) submit(ctx context.Context, r *request) error {
 	r.done = make(chan struct{})
-	select {
-	case <-l.closing:
-		return ErrClosed
-	default:
-	}
-	select {
-	case l.queue <- r:
-	case <-l.closing:
-		return ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := l.enqueue(ctx, r); err != nil {
+		return err
 	}
 	select {
 	case <-r.done:
@@ -96,6 +155,34 @@ func (l *Log) submit(ctx context.Context, r *request) error {
 	case <-r.done:
 		return r.err
 	default:
-		return ErrClosed
+		return l.ended()
+	}
+}
+
+// enqueue finds r a place in the queue. A queue that is full and stays full for
+// Options.QueueWait is answered with [ErrBusy]: the publisher should know, not pile up.
+func (l *Log) enqueue(ctx context.Context, r *request) error {
+	select {
+	case <-l.closing:
+		return l.ended()
+	default:
+	}
+	select {
+	case l.queue <- r:
+		return nil
+	default:
+	}
+	patience := time.NewTimer(l.opts.QueueWait)
+	defer patience.Stop()
+	select {
+	case l.queue <- r:
+		return nil
+	case <-l.closing:
+		return l.ended()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-patience.C:
+		l.counters.refused.Add(1)
+		return ErrBusy
 	}
 }

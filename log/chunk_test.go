@@ -24,33 +24,41 @@ func sampleChunk() []byte {
 // TestChunkGolden pins the bytes on disk: a change here needs a new format version and a
 // reader for this one.
 func TestChunkGolden(t *testing.T) {
-	got := hex.EncodeToString(sampleChunk())
-	want, err := os.ReadFile("testdata/chunk.hex")
+	if got := hex.EncodeToString(sampleChunk()); got != hex.EncodeToString(golden(t, "chunk-v2.hex")) {
+		t.Fatalf("the bytes changed:\n%s", got)
+	}
+	for _, name := range []string{"chunk-v1.hex", "chunk-v2.hex"} {
+		events, err := log.DecodeChunk(7, golden(t, name))
+		if err != nil || len(events) != 3 {
+			t.Fatalf("%s: %d events, %v", name, len(events), err)
+		}
+		if e := events[2]; e.Seq != 9 || e.Version != 2 || e.Kind != abi.KindTimer || e.Time != 1002 || e.Appended != 1002 || string(e.Data) != "three" {
+			t.Errorf("%s: third event %+v", name, e)
+		}
+		if e := events[0]; e.Time != -5 || e.Kind != abi.KindEvent || e.Version != 1 || e.Key != "k" {
+			t.Errorf("%s: first event %+v", name, e)
+		}
+	}
+}
+
+// golden reads a file of hexadecimal digits.
+func golden(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got != strings.TrimSpace(string(want)) {
-		t.Fatalf("the bytes changed:\n%s", got)
+	b, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
 	}
-	events, err := log.DecodeChunk(7, sampleChunk())
-	if err != nil || len(events) != 3 {
-		t.Fatalf("%d events, %v", len(events), err)
-	}
-	if e := events[2]; e.Seq != 9 || e.Version != 2 || e.Kind != abi.KindTimer || e.Time != 1002 || e.Appended != 1002 || string(e.Data) != "three" {
-		t.Errorf("third event %+v", e)
-	}
-	if e := events[0]; e.Time != -5 || e.Kind != abi.KindEvent || e.Version != 1 {
-		t.Errorf("first event %+v", e)
-	}
+	return b
 }
 
 // TestChunkDamage flips every bit and cuts at every byte: no damage goes unnoticed.
 func TestChunkDamage(t *testing.T) {
 	good := sampleChunk()
 	for i := range good {
-		if 5 <= i && i < 8 { // reserved bytes of the header, outside of the checksum
-			continue
-		}
 		for bit := range 8 {
 			bad := append([]byte(nil), good...)
 			bad[i] ^= 1 << bit

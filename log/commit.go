@@ -32,19 +32,42 @@ type StateWrite struct {
 
 // Commit applies c and returns the receipts of its emits. It returns [ErrFenced] if the
 // cursor is not where the run began, and a [*VersionError] if an emit expected another
-// version; nothing is changed then. The memory of c may be reused afterwards.
+// version; nothing is changed then. A subscriber's commits must come one after the other.
+// The memory of c may be reused afterwards.
 func (l *Log) Commit(ctx context.Context, c *Commit, d Durability) ([]Receipt, error) {
-	for i := range c.Emits {
-		if err := checkEvent(i, &c.Emits[i]); err != nil {
-			l.counters.refused.Add(1)
+	r := &request{events: c.Emits, commit: c, durability: d}
+	if err := l.check(r); err != nil {
+		return nil, err
+	}
+	if l.opts.UndoBytes >= 0 {
+		var err error
+		if r.images, err = l.commitImages(c); err != nil {
 			return nil, err
 		}
 	}
-	r := &request{events: c.Emits, commit: c, durability: d}
+	for i := range c.Writes {
+		r.size += len(c.Writes[i].Key) + len(c.Writes[i].Value)
+	}
+	r.size += len(r.images)
 	if err := l.submit(ctx, r); err != nil {
 		return nil, err
 	}
 	return r.receipts, nil
+}
+
+// commitImages reads what the keys that c changes hold now. Nobody else writes them, so it
+// need not be done by the sequencer.
+func (l *Log) commitImages(c *Commit) (images []byte, err error) {
+	prefix := statePrefix(nil, c.Subscriber, c.StateVersion)
+	key := prefix
+	for i := 0; err == nil && i < len(c.Writes); i++ {
+		key = append(key[:len(prefix)], c.Writes[i].Key...)
+		images, err = appendImage(images, l.db, key)
+	}
+	for i := 0; err == nil && i < len(c.DeadLetters); i++ {
+		images, err = appendImage(images, l.db, deadLetterKey(nil, c.Subscriber, c.DeadLetters[i].Seq))
+	}
+	return images, err
 }
 
 // Attachment makes a subscriber known to the log.

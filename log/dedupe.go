@@ -67,3 +67,25 @@ func (d *dedupe) rollback() {
 	}
 	d.fresh = d.fresh[:0]
 }
+
+// loadDedupe refills the window from the end of the log.
+func (s *sequencer) loadDedupe() error {
+	window := abi.Seq(s.dedupe.limit)
+	if window == 0 || s.head == 0 {
+		return nil
+	}
+	from := abi.Seq(1)
+	if s.head > window {
+		from = s.head - window + 1
+	}
+	r := s.l.NewReader(ReadOptions{From: from, Borrow: true})
+	defer r.Close()
+	var ev abi.Event
+	for r.Next(&ev) {
+		if i := int(ev.Seq - r.chunk.first); ev.ID != "" && r.chunk.published(i) {
+			s.dedupe.add(s.dedupe.hash(&ev), ev.Seq)
+		}
+	}
+	s.dedupe.mark()
+	return r.Err()
+}

@@ -12,15 +12,17 @@ import (
 
 // engineOptions are Pebble's for this layout. The figures behind them: large, sequential
 // values want large blocks and files; the index keyspaces are small.
-func engineOptions(dir string, opts Options, lock *pebble.Lock) *pebble.Options {
+func (l *Log) engineOptions() *pebble.Options {
+	opts := l.opts
 	o := &pebble.Options{
 		// The default format loses synced events without a word after one flipped bit in the WAL.
 		FormatMajorVersion:          pebble.FormatNewest,
-		FS:                          opts.fs,
-		Lock:                        lock,
-		Logger:                      engineLogger{opts.Logger, opts.OnFatal},
+		FS:                          l.fs,
+		Lock:                        l.lock,
+		Logger:                      engineLogger{opts.Logger, l.fail},
 		CacheSize:                   opts.CacheBytes,
-		MemTableSize:                32 << 20,
+		MemTableSize:                opts.memTable,
+		MaxOpenFiles:                l.maxFiles,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       1000,
@@ -40,14 +42,14 @@ func engineOptions(dir string, opts Options, lock *pebble.Lock) *pebble.Options 
 	}
 	o.Experimental.ReadSamplingMultiplier = -1 // a replay must not start compactions
 	o.Experimental.SpanPolicyFunc = cutSpans
-	o.EventListener = engineListener(dir, opts.Logger)
+	o.EventListener = l.engineListener()
 	return o
 }
 
 // cutSpans keeps the keyspaces in files of their own. Without it a file holds the end of
 // the log and some index keys, overlaps everything, and the log is rewritten twice.
 func cutSpans(start []byte) (pebble.SpanPolicy, []byte, error) {
-	for _, border := range []byte{spaceStream, spaceStream + 1, spaceChunk, spaceChunk + 1} {
+	for _, border := range []byte{spaceIndex, spaceIndex + 1, spaceChunk, spaceChunk + 1} {
 		if len(start) == 0 || start[0] < border {
 			return pebble.SpanPolicy{}, []byte{border}, nil
 		}
@@ -55,17 +57,31 @@ func cutSpans(start []byte) (pebble.SpanPolicy, []byte, error) {
 	return pebble.SpanPolicy{}, nil, nil
 }
 
-func engineListener(dir string, logger *slog.Logger) *pebble.EventListener {
+func (l *Log) engineListener() *pebble.EventListener {
+	logger := l.opts.Logger
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
-			logger.Error("the storage engine works again and again at the same job", "dir", dir, "error", err)
+			l.counters.engineErrors.Add(1)
+			logger.Error("the storage engine works again and again at the same job", "dir", l.dir, "error", err)
 		},
 		// Pebble's own handler ends the process; one bad block must not stop the readers of the rest.
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			logger.Error("a file of the store is damaged; reads of its range fail", "path", info.Path, "details", info.Details)
+			l.damaged(&DamageError{
+				What:   fmt.Sprintf("the file %s: %v", info.Path, info.Details),
+				Remedy: "reads of its range fail; run avxrt verify to see which events, and restore them from a backup",
+			})
 		},
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
+			l.counters.stalls.Add(1)
 			logger.Warn("appends wait for the disk", "reason", info.Reason)
+			if l.opts.Observer.Stalled != nil {
+				l.opts.Observer.Stalled(info.Reason)
+			}
+		},
+		WriteStallEnd: func() {
+			if l.opts.Observer.Resumed != nil {
+				l.opts.Observer.Resumed()
+			}
 		},
 	}
 }

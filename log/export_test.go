@@ -2,7 +2,6 @@ package log
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -15,15 +14,27 @@ func WithFS(o Options, fs vfs.FS) Options {
 	return o
 }
 
-// EncodeChunk encodes events of versions 1, 2, … per key as a chunk.
+// EncodeChunk encodes events of versions 1, 2, … per key as a chunk that ends its group.
 func EncodeChunk(first abi.Seq, base int64, events []abi.Event) []byte {
-	versions := map[string]abi.Version{}
+	streams := map[string]*stream{}
 	list := make([]staged, len(events))
 	for i := range events {
-		versions[events[i].Key]++
-		list[i] = staged{ev: &events[i], version: versions[events[i].Key], published: i%2 == 0}
+		ev := &events[i]
+		list[i] = staged{ev: ev, size: stagedSize(ev), published: i%2 == 0}
+		if ev.Key != "" {
+			if streams[ev.Key] == nil {
+				streams[ev.Key] = &stream{key: ev.Key}
+			}
+			list[i].stream = streams[ev.Key]
+			list[i].stream.version++
+			list[i].version = list[i].stream.version
+		}
 	}
-	return newChunkWriter().encode(first, base, list)
+	w := newChunkWriter()
+	n, size := w.plan(list)
+	b := make([]byte, size)
+	w.encode(b, first, base, chain{1, 2, 3}, chunkGroupEnd, list[:n])
+	return b
 }
 
 // DecodeChunk opens a chunk and returns its events.
@@ -34,6 +45,9 @@ func DecodeChunk(first abi.Seq, raw []byte) ([]abi.Event, error) {
 	}
 	events := make([]abi.Event, c.count)
 	for i := range events {
+		if c.dropped(i) {
+			continue
+		}
 		if !c.event(i, &events[i]) {
 			return nil, damage(first, "an event does not fit into it")
 		}
@@ -41,10 +55,15 @@ func DecodeChunk(first abi.Seq, raw []byte) ([]abi.Event, error) {
 	return events, nil
 }
 
-// Rows decodes a row as both kinds.
+// Rows decodes b as every kind of row.
 func Rows(b []byte) {
 	_, _ = decodeCursor(b)
 	_, _ = decodeDeadLetter(1, b)
+	_, _ = decodeProducer(b)
+	_, _ = decodeStreamRow(b)
+	_, _ = decodeIndexRow(1, b)
+	_, _, _ = decodeMark(b)
+	_ = mapImages(b, func(_, value []byte) []byte { return value })
 }
 
 // Resealed returns raw with the magic, version and checksum that it should have, so that
@@ -56,7 +75,9 @@ func Resealed(raw []byte) []byte {
 	b := append([]byte(nil), raw...)
 	le := binary.LittleEndian
 	le.PutUint32(b, chunkMagic)
-	b[chunkOffVersion] = chunkVersion
-	le.PutUint32(b[chunkOffCRC:], crc32.Checksum(b[chunkOffCount:], castagnoli))
+	if b[chunkOffVersion] != 1 {
+		b[chunkOffVersion] = chunkVersion
+	}
+	seal(b)
 	return b
 }

@@ -14,8 +14,13 @@ const (
 	spaceMeta       = 0x01 // name → value
 	spaceCursor     = 0x10 // subscriber → cursor row
 	spaceState      = 0x11 // subscriber, state version, key → value
+	spaceProducer   = 0x12 // producer → producer row
 	spaceDeadLetter = 0x13 // subscriber, seq → dead letter row
-	spaceStream     = 0x40 // stream hash, first version → where these versions lie
+	spaceSnapshot   = 0x16 // stream hash, version → snapshot of the stream
+	spaceStream     = 0x17 // stream hash → stream row
+	spaceUndo       = 0x18 // owner, head, number → before-images
+	spaceIndexV1    = 0x40 // format 1: stream hash, first version → where these versions lie
+	spaceIndex      = 0x41 // stream hash, first version → postings
 	spaceChunk      = 0x80 // first seq → chunk
 )
 
@@ -36,9 +41,11 @@ func chunkKey(dst []byte, first abi.Seq) []byte {
 
 func chunkKeySeq(key []byte) abi.Seq { return abi.Seq(binary.BigEndian.Uint64(key[1:])) }
 
-func streamKey(dst []byte, h streamHash, first abi.Version) []byte {
-	dst = append(append(dst, spaceStream), h[:]...)
-	return binary.BigEndian.AppendUint64(dst, uint64(first))
+// filterHash is the part of the hash that goes into a filter.
+func (h streamHash) filterHash() uint64 { return binary.LittleEndian.Uint64(h[:]) }
+
+func streamKey(dst []byte, space byte, h streamHash) []byte {
+	return append(append(dst, space), h[:]...)
 }
 
 // named starts a key of one subscriber's rows. The length byte keeps "a"+"bc" and "ab"+"c" apart.

@@ -2,39 +2,59 @@ package log
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/avx-platform/avxrt/abi"
 )
 
 // Log is an open store. See the package documentation for what it promises.
 type Log struct {
-	dir   string
-	opts  Options
-	db    *pebble.DB
-	lock  *pebble.Lock
-	tail  *tail
-	queue chan *request // bound: Options.QueueLength; full: the caller waits for its context
+	dir      string
+	opts     Options
+	fs       vfs.FS // opts.fs, behind which the disk may be full
+	store    string // identity of the store
+	maxFiles int
+	engine   *pebble.Options
+	db       *pebble.DB
+	lock     *pebble.Lock
+	tail     *tail
+	index    *index
+	marks    *marker
+	disk     *disk
+	queue    chan *request      // bound: Options.QueueLength; full: the caller waits for Options.QueueWait
+	first    atomic.Uint64      // seq of the first event that retention left
+	erasing  sync.Mutex         // held by whoever rewrites or drops chunks; guards swept
+	swept    map[string]abi.Seq // how far retention by a pattern has come in this process
+	seen     atomic.Pointer[sighting]
+	noReuse  atomic.Int32 // old write-ahead logs must not be used again while it is not 0
 
+	ctx       context.Context // of what the log itself does; ends with Close
+	cancel    context.CancelFunc
 	closing   chan struct{} // closed by Close: no new requests
-	stopped   chan struct{} // closed when both goroutines have ended
+	stopped   chan struct{} // closed when all goroutines have ended
 	closeOnce sync.Once
 	closeErr  error
+	broken    atomic.Bool // nothing is acknowledged any more
 
 	counters counters
 }
 
-// Open opens the store in dir, or makes one where there is none. It returns an error that
-// wraps [ErrLocked] if another process has it, and [ErrDamaged] if what is there cannot be read.
+// Open opens the store in dir, or makes one where there is none. The error wraps
+// [ErrLocked] if another process has it, and [ErrDamaged], as a [*DamageError], if what is
+// there cannot be read or is less than it was.
 func Open(dir string, opts Options) (*Log, error) {
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	files, err := fileLimit()
+	if err != nil {
 		return nil, err
 	}
 	if err := opts.fs.MkdirAll(dir, 0o700); err != nil {
@@ -45,10 +65,12 @@ func Open(dir string, opts Options) (*Log, error) {
 		return nil, fmt.Errorf("open the store in %s: %w (%v)", dir, ErrLocked, err)
 	}
 	l := &Log{
-		dir: dir, opts: opts, lock: lock, queue: make(chan *request, opts.QueueLength),
+		dir: dir, opts: opts, lock: lock, maxFiles: files, queue: make(chan *request, opts.QueueLength), swept: map[string]abi.Seq{},
 		closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if err := l.start(); err != nil {
+		l.cancel()
 		if l.db != nil {
 			_ = l.db.Close()
 		}
@@ -59,28 +81,35 @@ func Open(dir string, opts Options) (*Log, error) {
 
 // start opens the engine, reads where the log ends and starts the goroutines.
 func (l *Log) start() error {
-	db, err := pebble.Open(l.dir, engineOptions(l.dir, l.opts, l.lock))
+	l.disk = newDisk(l)
+	l.fs = l.disk.wrap(reuseFS{l.opts.fs, &l.noReuse})
+	l.engine = l.engineOptions()
+	if err := l.openEngine(); err != nil {
+		return err
+	}
+	end, loss, err := l.recover()
 	if err != nil {
 		return err
 	}
-	l.db = db
-	if err := checkFormat(db); err != nil {
-		return err
-	}
-	head, appended, err := lastEvent(db)
+	l.tail = newTail(int(l.opts.TailBytes), end.head)
+	epochs, err := readEpochs(l.db)
 	if err != nil {
 		return err
 	}
-	l.tail = newTail(int(l.opts.TailBytes), head)
-	s := newSequencer(l, head, appended)
+	l.index = newIndex(l, epochs, end.head)
+	l.marks = newMarker(l, end.mark())
+	if err := writeMark(l.fs, l.dir, l.store, end.mark()); err != nil {
+		return fmt.Errorf("write the head mark: %w", err)
+	}
+	s := newSequencer(l, end)
 	if err := s.loadDedupe(); err != nil {
 		return err
 	}
-	l.worker(s.run, s.waitSyncs)
-	return nil
+	l.worker(s.run, s.waitSyncs, s.resolveAll, s.loadFilter, l.index.run, func() { l.marks.run(end.mark()) }, l.verifyAlways)
+	return l.reportLoss(loss)
 }
 
-// worker runs the two goroutines of the log until Close.
+// worker runs the goroutines of the log until Close.
 func (l *Log) worker(jobs ...func()) {
 	var wg sync.WaitGroup
 	for _, job := range jobs {
@@ -98,10 +127,53 @@ func (l *Log) Close() error {
 	l.closeOnce.Do(func() {
 		close(l.closing)
 		<-l.stopped
+		l.cancel()
 		l.tail.close()
-		l.closeErr = errors.Join(l.db.Close(), l.lock.Close())
+		if !l.failed() {
+			l.closeErr = writeMark(l.fs, l.dir, l.store, l.marks.latest())
+		}
+		l.closeErr = errors.Join(l.closeErr, l.db.Close(), l.lock.Close())
 	})
 	return l.closeErr
+}
+
+// fail is called when a promise can no longer be kept. It does not return where
+// Options.OnFatal ends the process; where it does return, nothing is acknowledged any more.
+func (l *Log) fail(reason string) {
+	if !l.broken.CompareAndSwap(false, true) {
+		return
+	}
+	if l.opts.Observer.Failed != nil {
+		l.opts.Observer.Failed(reason)
+	}
+	l.opts.OnFatal(reason)
+}
+
+func (l *Log) failed() bool { return l.broken.Load() }
+
+// answer tells the caller of r that it is done.
+func (l *Log) answer(r *request) {
+	if l.failed() {
+		r.err = ErrFailed
+	}
+	close(r.done)
+}
+
+// ended says why a request cannot be taken.
+func (l *Log) ended() error {
+	if l.failed() {
+		return ErrFailed
+	}
+	return ErrClosed
+}
+
+// damaged tells everybody who should know.
+func (l *Log) damaged(err *DamageError) {
+	l.counters.damages.Add(1)
+	l.opts.Logger.Error("damage", "error", err)
+	if l.opts.Observer.Damaged != nil {
+		l.opts.Observer.Damaged(err)
+	}
 }
 
 // Dir returns the folder that the store lies in.
@@ -109,6 +181,9 @@ func (l *Log) Dir() string { return l.dir }
 
 // Head returns the seq of the last event that readers can see, 0 if the log is empty.
 func (l *Log) Head() abi.Seq { return l.tail.border(false) }
+
+// First returns the seq of the first event that is still there; retention moves it.
+func (l *Log) First() abi.Seq { return abi.Seq(l.first.Load()) }
 
 // DurableSeq returns the seq up to which everything is on disk. What leaves the process
 // must not come from above it.
@@ -131,14 +206,25 @@ type Metrics struct {
 	Syncs          uint64 // fsyncs waited for
 	ChunkBytes     uint64 // written
 	QueueLength    int    // requests that wait now
-	DiskBytes      uint64
-	FlushedBytes   uint64
-	CompactedBytes uint64
+	First          abi.Seq
+	Indexed        abi.Seq // the stream index knows the log up to here
+	DiskBytes      uint64  // of the store
+	DiskFree       uint64  // on its disk, as last seen; 0: not known
+	DiskFull       bool    // events are refused
+	FlushedBytes   uint64  // from memory into files
+	CompactedBytes uint64  // rewritten from files into files
+	MovedFiles     uint64  // taken to another level without being rewritten
+	L0Sublevels    int     // how many files a read of the youngest level looks into, at worst
+	Damages        uint64  // found
+	Stalls         uint64  // times that appends had to wait for the engine
+	EngineErrors   uint64  // jobs of the engine that it had to try again
+	Verified       abi.Seq // where the background verification is
 }
 
 // counters are the running part of Metrics.
 type counters struct {
 	appended, duplicates, refused, commits, groups, syncs, chunkBytes atomic.Uint64
+	damages, stalls, engineErrors, verified                           atomic.Uint64
 }
 
 // Metrics returns a snapshot of the figures.
@@ -150,58 +236,13 @@ func (l *Log) Metrics() Metrics {
 		Refused: c.refused.Load(), Commits: c.commits.Load(), Groups: c.groups.Load(), Syncs: c.syncs.Load(),
 		ChunkBytes: c.chunkBytes.Load(), QueueLength: len(l.queue), DiskBytes: m.DiskSpaceUsage(),
 	}
+	out.First, out.Indexed, out.Verified = l.First(), l.index.position(), abi.Seq(c.verified.Load())
+	out.DiskFree, out.DiskFull = l.disk.state()
+	out.Damages, out.Stalls, out.EngineErrors = c.damages.Load(), c.stalls.Load(), c.engineErrors.Load()
+	out.MovedFiles, out.L0Sublevels = uint64(m.Compact.MoveCount), int(m.Levels[0].Sublevels)
 	for i := range m.Levels {
 		out.FlushedBytes += m.Levels[i].TableBytesFlushed
 		out.CompactedBytes += m.Levels[i].TableBytesCompacted
 	}
 	return out
-}
-
-var (
-	metaFormat = append([]byte{spaceMeta}, "format"...)
-	metaStore  = append([]byte{spaceMeta}, "store"...)
-)
-
-const storeFormat = "1"
-
-// checkFormat reads the version of the layout, or writes it into a new store together
-// with a random identity.
-func checkFormat(db *pebble.DB) error {
-	value, closer, err := db.Get(metaFormat)
-	if errors.Is(err, pebble.ErrNotFound) {
-		b := db.NewBatch()
-		defer b.Close()
-		_ = b.Set(metaFormat, []byte(storeFormat), nil)
-		_ = b.Set(metaStore, []byte(rand.Text()), nil)
-		return b.Commit(pebble.Sync)
-	}
-	if err != nil {
-		return err
-	}
-	defer closer.Close()
-	if string(value) != storeFormat {
-		return fmt.Errorf("the store has format %q, this program reads %q; use the program that wrote it", value, storeFormat)
-	}
-	return nil
-}
-
-// lastEvent returns the seq and appended time of the last event in the store.
-func lastEvent(db *pebble.DB) (abi.Seq, int64, error) {
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: []byte{spaceChunk + 1}})
-	if err != nil {
-		return 0, 0, err
-	}
-	defer it.Close()
-	if !it.Last() {
-		return 0, 0, it.Error()
-	}
-	value, err := it.ValueAndErr()
-	if err != nil {
-		return 0, 0, err
-	}
-	c, err := decodeChunk(chunkKeySeq(it.Key()), value)
-	if err != nil {
-		return 0, 0, err
-	}
-	return c.last(), c.base + int64(c.count) - 1, nil
 }

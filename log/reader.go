@@ -1,7 +1,7 @@
 package log
 
 import (
-	"bytes"
+	"errors"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -10,46 +10,60 @@ import (
 
 // ReadOptions say what a reader wants.
 type ReadOptions struct {
-	From    abi.Seq                 // the first seq; 0 and 1 are the beginning
-	Match   func(topic string) bool // which topics; nil: all. Asked once per distinct topic of a chunk
-	Durable bool                    // stop at DurableSeq instead of the head: for everything that leaves the process
+	From     abi.Seq                 // the first seq; forward 0 is the beginning, backward 0 is the end
+	Backward bool                    // from the youngest to the oldest
+	Match    func(topic string) bool // which topics; nil: all. Asked once per distinct topic of a chunk
+	Durable  bool                    // stop at DurableSeq instead of the head: for everything that leaves the process
+	Borrow   bool                    // events are valid until the next call only, and nothing is copied for them
 }
 
-// Reader walks forward over the events of a log. It belongs to one goroutine. At the end
-// of the log Next says false, and true again once there is more; [Log.Wait] tells when.
+// Reader walks over the events of a log. It belongs to one goroutine. At the end of the
+// log Next says false, and a forward reader says true again once there is more; [Log.Wait]
+// tells when.
 type Reader struct {
-	l       *Log
-	opts    ReadOptions
-	next    abi.Seq // the next seq to look at
-	chunk   *chunk  // the chunk that holds next, if loaded
-	wanted  []bool  // per topic of chunk
-	it      *pebble.Iterator
-	skipped uint64
-	err     error
+	l      *Log
+	opts   ReadOptions
+	next   abi.Seq // the next seq to look at; backward: 0 is the end
+	chunk  *chunk  // the chunk that holds next, if loaded
+	wanted []bool  // per topic of chunk
+	any    bool    // one of them is wanted
+	chunks chunkCursor
+	holes  uint64
+	err    error
 }
 
 // NewReader returns a reader; the caller closes it.
 func (l *Log) NewReader(opts ReadOptions) *Reader {
-	return &Reader{l: l, opts: opts, next: max(opts.From, 1)}
+	r := &Reader{l: l, opts: opts, next: opts.From, chunks: chunkCursor{l: l, borrow: opts.Borrow}}
+	if border := l.tail.border(opts.Durable); opts.Backward && (r.next == 0 || r.next > border) {
+		r.next = border
+	} else if !opts.Backward {
+		r.next = max(r.next, 1)
+	}
+	return r
 }
 
 // Next decodes the next wanted event into ev and returns true, or returns false at the
 // end of what may be read, or on an error, which Err then returns.
 func (r *Reader) Next(ev *abi.Event) bool {
 	border := r.l.tail.border(r.opts.Durable)
-	for r.err == nil && r.next <= border {
-		if r.chunk == nil || r.next > r.chunk.last() {
+	for r.err == nil && r.next != 0 && r.next <= border {
+		if r.chunk == nil || r.next > r.chunk.last() || r.next < r.chunk.first {
 			if !r.load() {
-				return false
-			}
-			if r.wanted == nil {
-				r.next = r.chunk.last() + 1
 				continue
 			}
 		}
 		i := int(r.next - r.chunk.first)
-		r.next++
-		if !r.wanted[r.chunk.topicOf(i)] {
+		if !r.any {
+			r.skipChunk()
+			continue
+		}
+		r.step()
+		switch {
+		case r.chunk.dropped(i):
+			r.holes++
+			continue
+		case !r.wanted[r.chunk.topicOf(i)]:
 			continue
 		}
 		if !r.chunk.event(i, ev) {
@@ -61,96 +75,212 @@ func (r *Reader) Next(ev *abi.Event) bool {
 	return false
 }
 
-// Position returns the seq of the next event that Next will look at: everything below was
-// given or not wanted.
+func (r *Reader) step() {
+	if r.opts.Backward {
+		r.next--
+	} else {
+		r.next++
+	}
+}
+
+// skipChunk passes over a chunk without a wanted topic.
+func (r *Reader) skipChunk() {
+	if r.opts.Backward {
+		r.next = r.chunk.first - 1
+	} else {
+		r.next = r.chunk.last() + 1
+	}
+}
+
+// Position returns the seq of the next event that Next will look at: everything before it
+// in the reading direction was given, not wanted, or is no longer there.
 func (r *Reader) Position() abi.Seq { return min(r.next, r.l.tail.border(r.opts.Durable)+1) }
+
+// Holes returns how many events the reader passed over because retention had dropped them.
+func (r *Reader) Holes() uint64 { return r.holes }
 
 // Err returns the error that ended the reading, nil at the plain end.
 func (r *Reader) Err() error { return r.err }
 
 // Close releases what the reader holds; it may be called twice.
-func (r *Reader) Close() error {
-	if r.it == nil {
-		return nil
-	}
-	err := r.it.Close()
-	r.it = nil
-	return err
-}
+func (r *Reader) Close() error { return r.chunks.close() }
 
-// load finds the chunk that holds r.next and decides which of its topics are wanted;
-// wanted is nil if none is.
+// load finds the chunk that holds r.next and decides which of its topics are wanted. It
+// says false where there is none: the position has moved on, or there is an error.
 func (r *Reader) load() bool {
-	c := r.l.tail.find(r.next)
-	if c != nil {
-		_ = r.Close() // back in memory: an open iterator would only pin old files
-	} else if c, r.err = r.fromStore(); r.err != nil {
+	if first := r.l.First(); r.next < first {
+		r.dropped(first)
 		return false
 	}
-	r.chunk, r.wanted = c, r.wanted[:0]
-	any := false
+	c, err := r.chunks.load(r.next, r.opts.Backward)
+	if err != nil {
+		if first := r.l.First(); r.next < first { // retention overtook the reader
+			r.dropped(first)
+		} else {
+			r.err = err
+		}
+		return false
+	}
+	r.chunk, r.wanted, r.any = c, r.wanted[:0], false
 	for _, topic := range c.topics {
 		want := r.opts.Match == nil || r.opts.Match(topic)
-		any = any || want
+		r.any = r.any || want
 		r.wanted = append(r.wanted, want)
-	}
-	if !any {
-		r.wanted = nil
 	}
 	return true
 }
 
-// fromStore reads the chunk that holds r.next. The iterator is kept, so that a replay
-// costs one step a chunk.
-func (r *Reader) fromStore() (*chunk, error) {
-	if r.it != nil && r.it.Next() {
-		if c, err := r.copyChunk(); err != nil || (c.first <= r.next && r.next <= c.last()) {
+// dropped moves over what lies below first.
+func (r *Reader) dropped(first abi.Seq) {
+	if r.opts.Backward {
+		r.holes += uint64(r.next)
+		r.next = 0
+		return
+	}
+	r.holes += uint64(first - r.next)
+	r.next = first
+}
+
+// chunkCursor loads chunks one after the other, from the tail where it has them.
+type chunkCursor struct {
+	l      *Log
+	borrow bool // chunks are valid until the next load only
+	it     *pebble.Iterator
+	own    chunk  // the chunk that load returned, if it is not the tail's
+	slab   []byte // copies of small chunks, which would else be an allocation each
+}
+
+// slabBytes is as much as one large chunk: keeping one event keeps no more than that.
+const slabBytes = chunkSoftBytes
+
+// load returns the chunk that holds seq. The iterator is kept, so that the next chunk in
+// the same direction costs one step.
+func (k *chunkCursor) load(seq abi.Seq, backward bool) (*chunk, error) {
+	if c := k.l.tail.find(seq); c != nil {
+		_ = k.close() // back in memory: an open iterator would only pin old files
+		return c, nil
+	}
+	if k.it != nil && k.advance(backward) {
+		if c, err := k.take(); err != nil || (c.first <= seq && seq <= c.last()) {
 			return c, err
 		}
 	}
-	if err := r.Close(); err != nil {
+	if err := k.close(); err != nil {
 		return nil, err
 	}
-	it, err := r.l.db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: []byte{spaceChunk + 1}})
+	it, err := k.l.db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: []byte{spaceChunk + 1}})
 	if err != nil {
 		return nil, err
 	}
-	r.it = it
-	if !it.SeekLT(chunkKey(nil, r.next+1)) {
-		if err := it.Error(); err != nil {
-			return nil, err
-		}
-		return nil, damage(r.next, "it is missing")
+	k.it = it
+	if !it.SeekLT(chunkKey(nil, seq+1)) {
+		return nil, errors.Join(it.Error(), damage(seq, "it is missing"))
 	}
-	c, err := r.copyChunk()
-	if err == nil && r.next > c.last() {
-		return nil, damage(r.next, "it is missing")
+	c, err := k.take()
+	if err == nil && seq > c.last() {
+		return nil, damage(seq, "it is missing")
 	}
 	return c, err
 }
 
-// copyChunk takes the chunk out of the iterator, whose memory is about to be reused.
-func (r *Reader) copyChunk() (*chunk, error) {
-	value, err := r.it.ValueAndErr()
+func (k *chunkCursor) advance(backward bool) bool {
+	if backward {
+		return k.it.Prev()
+	}
+	return k.it.Next()
+}
+
+// take opens the chunk that the iterator is at. Its memory is the engine's and about to be
+// reused, so unless the caller only borrows, it is copied.
+func (k *chunkCursor) take() (*chunk, error) {
+	value, err := k.it.ValueAndErr()
 	if err != nil {
 		return nil, err
 	}
-	return decodeChunk(chunkKeySeq(r.it.Key()), bytes.Clone(value))
+	first := chunkKeySeq(k.it.Key())
+	if !k.borrow {
+		value = k.keep(value)
+	}
+	return &k.own, k.own.open(first, value)
 }
 
-// Event returns the event at seq, or [ErrNotFound]. It may lie above DurableSeq.
+// keep copies b to where nobody writes again.
+func (k *chunkCursor) keep(b []byte) []byte {
+	if len(b) > slabBytes/8 {
+		return append([]byte(nil), b...)
+	}
+	if len(b) > cap(k.slab)-len(k.slab) {
+		k.slab = make([]byte, 0, slabBytes)
+	}
+	n := len(k.slab)
+	k.slab = append(k.slab, b...)
+	return k.slab[n:len(k.slab):len(k.slab)]
+}
+
+func (k *chunkCursor) close() error {
+	if k.it == nil {
+		return nil
+	}
+	err := k.it.Close()
+	k.it = nil
+	return err
+}
+
+// Event returns the event at seq, or [ErrNotFound] if there is none or retention dropped
+// it. It may lie above DurableSeq. Its memory is its own.
 func (l *Log) Event(seq abi.Seq) (abi.Event, error) {
-	if seq == 0 || seq > l.Head() {
-		return abi.Event{}, ErrNotFound
-	}
-	r := l.NewReader(ReadOptions{From: seq})
-	defer r.Close()
 	var ev abi.Event
-	if !r.Next(&ev) {
-		if r.err != nil {
-			return abi.Event{}, r.err
-		}
-		return abi.Event{}, ErrNotFound
+	if seq == 0 || seq > l.Head() {
+		return ev, ErrNotFound
 	}
-	return ev, nil
+	err := l.withChunk(seq, func(c *chunk) error {
+		i := int(seq - c.first)
+		if c.dropped(i) {
+			return ErrNotFound
+		}
+		if !c.event(i, &ev) {
+			return damage(c.first, "an event does not fit into it")
+		}
+		ev = ev.Clone()
+		return nil
+	})
+	return ev, err
+}
+
+// withChunk calls fn with the chunk that holds seq, whose dictionaries are not opened and
+// which is valid during the call. [ErrNotFound] says that retention dropped it.
+func (l *Log) withChunk(seq abi.Seq, fn func(*chunk) error) error {
+	if c := l.tail.find(seq); c != nil {
+		return fn(c)
+	}
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: []byte{spaceChunk + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	if !it.SeekLT(chunkKey(nil, seq+1)) {
+		if err := it.Error(); err != nil {
+			return err
+		}
+		return l.missing(seq)
+	}
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return err
+	}
+	var c chunk
+	if err := c.openHeader(chunkKeySeq(it.Key()), value); err != nil {
+		return err
+	}
+	if seq > c.last() {
+		return l.missing(seq)
+	}
+	return fn(&c)
+}
+
+func (l *Log) missing(seq abi.Seq) error {
+	if seq < l.First() {
+		return ErrNotFound
+	}
+	return damage(seq, "it is missing")
 }

@@ -16,8 +16,8 @@ type Cursor struct {
 	Time   time.Time // of the last commit, to the nanosecond
 }
 
-// DeadLetter is an event that a subscriber gave up. It points to the event; the event
-// itself stays in the log.
+// DeadLetter is an event that a subscriber gave up. It points to the event in the log;
+// where retention drops that, it gets a copy.
 type DeadLetter struct {
 	Seq      abi.Seq
 	Reason   string // why, in one word of the delivery machine: "trap", "timeout", "reject", …
@@ -26,6 +26,7 @@ type DeadLetter struct {
 	Attempts int
 	Digest   string // the module that failed
 	Time     time.Time
+	Event    *abi.Event // the copy, nil while the event is in the log
 }
 
 // rowVersion is the first byte of cursor and dead letter rows.
@@ -96,12 +97,24 @@ func appendDeadLetter(b []byte, d *DeadLetter) []byte {
 	b = binary.AppendUvarint(b, uint64(d.Code))
 	b = binary.AppendUvarint(b, uint64(d.Attempts))
 	b = appendRowString(b, d.Digest)
-	return binary.AppendUvarint(b, uint64(d.Time.UnixNano()))
+	b = binary.AppendUvarint(b, uint64(d.Time.UnixNano()))
+	if d.Event != nil {
+		b = abi.AppendFrame(b, d.Event)
+	}
+	return b
 }
 
 func decodeDeadLetter(seq abi.Seq, b []byte) (DeadLetter, error) {
 	r := newRowReader(b)
 	d := DeadLetter{Seq: seq, Reason: r.str(), Message: r.str(), Code: int(r.num()), Attempts: int(r.num()), Digest: r.str()}
 	d.Time = time.Unix(0, int64(r.num()))
+	if r.err == nil && len(r.b) > 0 {
+		var ev abi.Event
+		if err := abi.DecodeFrame(r.b, &ev); err != nil {
+			return d, err
+		}
+		ev = ev.Clone()
+		d.Event = &ev
+	}
 	return d, r.err
 }

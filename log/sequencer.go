@@ -1,6 +1,7 @@
 package log
 
 import (
+	"encoding/binary"
 	"errors"
 	"time"
 
@@ -14,26 +15,42 @@ import (
 // group is on its way to the disk the next group forms by itself: no timer delays anybody.
 //
 // The checks of a request see what the requests before it in the same group will have
-// done; a refused request leaves the group without a trace and the others go on.
+// done; a refused request leaves the group without a trace and the others go on. So does
+// one that names streams which are not in memory: it comes back when they were looked up.
+//
+// Encoding on the callers' goroutines was considered: seqs, versions and the dictionaries
+// of a chunk are known only here, and a second copy costs as much as the encoding.
 type sequencer struct {
-	l       *Log
-	heads   *heads
-	dedupe  *dedupe
-	cursors map[string]Cursor
-	writer  *chunkWriter
+	l         *Log
+	heads     *heads
+	dedupe    *dedupe
+	cursors   map[string]Cursor
+	undo      *undoLog
+	producers map[string]producerRow
+	writer    *chunkWriter
 
 	head     abi.Seq // last seq given
 	appended int64   // last appended time given
+	chain    chain   // up to head
+	quiet    uint64  // how many groups without events there have been; see mark
 
-	staged   []staged  // of the group
-	unsynced time.Time // when the oldest write without fsync was applied; zero: none
+	held     []*request // taken from the queue, but not for this group
+	staged   []staged   // of the group
+	retired  abi.Seq    // head when heads last forgot a generation
+	unsynced time.Time  // when the oldest write without fsync was applied; zero: none
 	inFlight chan flight
+
+	lookups chan *request // on their way to the index
+	back    chan *request // and back
+	away    int           // requests that are there
+	filters chan *filter  // the streams that existed at open, once they are known
 }
 
 // flight is a group that waits for its fsync.
 type flight struct {
 	batch   *pebble.Batch // nil: nothing to write, but those before it must land first
-	head    abi.Seq
+	mark    mark          // how far the store is on disk afterwards
+	bytes   int
 	waiting []*request
 }
 
@@ -43,40 +60,39 @@ const (
 	maxGroupEvents = 4096
 	maxGroupBytes  = 4 << 20
 	maxInFlight    = 16
+	maxLookups     = 256
 )
 
-func newSequencer(l *Log, head abi.Seq, appended int64) *sequencer {
-	return &sequencer{
-		l: l, heads: newHeads(l.db), dedupe: newDedupe(l.opts.DedupeWindow), cursors: map[string]Cursor{},
-		writer: newChunkWriter(), head: head, appended: appended, inFlight: make(chan flight, maxInFlight),
+func newSequencer(l *Log, end logEnd) *sequencer {
+	s := &sequencer{
+		l: l, dedupe: newDedupe(l.opts.DedupeWindow), cursors: map[string]Cursor{},
+		undo: newUndoLog(l.db, l.opts.UndoBytes), producers: map[string]producerRow{}, writer: newChunkWriter(),
+		head: end.head, appended: end.appended, chain: end.chain, quiet: end.quiet, retired: end.head,
+		inFlight: make(chan flight, maxInFlight),
+		lookups:  make(chan *request, maxLookups), back: make(chan *request, maxLookups),
+		filters: make(chan *filter, 1),
 	}
+	s.heads = newHeads(s.retire)
+	if end.head == 0 {
+		s.heads.loaded = newFilter()
+	}
+	return s
 }
 
-// loadDedupe refills the window from the end of the log.
-func (s *sequencer) loadDedupe() error {
-	window := abi.Seq(s.dedupe.limit)
-	if window == 0 || s.head == 0 {
-		return nil
+// retire waits until the index knows every stream that is about to be forgotten: they were
+// last used before the generation before was.
+func (s *sequencer) retire() {
+	if err := s.l.index.wait(s.retired); err != nil {
+		s.l.fail("the stream index: " + err.Error())
 	}
-	from := abi.Seq(1)
-	if s.head > window {
-		from = s.head - window + 1
-	}
-	r := s.l.NewReader(ReadOptions{From: from})
-	defer r.Close()
-	var ev abi.Event
-	for r.Next(&ev) {
-		if i := int(ev.Seq - r.chunk.first); ev.ID != "" && r.chunk.published(i) {
-			s.dedupe.add(s.dedupe.hash(&ev), ev.Seq)
-		}
-	}
-	s.dedupe.mark()
-	return r.Err()
+	s.retired = s.head
 }
 
 // run is the sequencer's goroutine.
 func (s *sequencer) run() {
 	defer close(s.inFlight)
+	defer close(s.lookups)
+	defer close(s.l.index.stop)
 	timer := time.NewTimer(s.l.opts.SyncEvery)
 	defer timer.Stop()
 	for {
@@ -85,9 +101,18 @@ func (s *sequencer) run() {
 			timer.Reset(time.Until(s.unsynced.Add(s.l.opts.SyncEvery)))
 			due = timer.C
 		}
+		if r := s.takeHeld(); r != nil {
+			s.process(s.gather(r))
+			continue
+		}
 		select {
 		case r := <-s.l.queue:
 			s.process(s.gather(r))
+		case r := <-s.back:
+			s.away--
+			s.process(s.gather(r))
+		case f := <-s.filters:
+			s.heads.loaded = f
 		case <-due:
 			s.process(nil)
 		case <-s.l.closing:
@@ -100,27 +125,50 @@ func (s *sequencer) run() {
 // drain answers what is still queued and syncs what is not on disk.
 func (s *sequencer) drain() {
 	for {
-		select {
-		case r := <-s.l.queue:
-			s.process(s.gather(r))
-			continue
-		default:
+		r := s.takeHeld()
+		if r == nil {
+			select {
+			case r = <-s.l.queue:
+			default:
+			}
 		}
-		s.process([]*request{{durability: Durable, done: make(chan struct{})}})
-		return
+		if r == nil && s.away > 0 {
+			r = <-s.back
+			s.away--
+		}
+		if r == nil {
+			break
+		}
+		s.process(s.gather(r))
 	}
+	s.process([]*request{{durability: Durable, done: make(chan struct{})}})
 }
 
-// gather takes what waits behind first, up to the bounds of a group.
+func (s *sequencer) takeHeld() (r *request) {
+	if len(s.held) > 0 {
+		r, s.held = s.held[0], s.held[1:]
+	}
+	return r
+}
+
+// gather takes what waits behind first, up to the bounds of a group. A request with apply
+// reads the store, so it must not share a group with what is not written yet.
 func (s *sequencer) gather(first *request) []*request {
 	group := []*request{first}
-	events, size := len(first.events), requestBytes(first)
+	if first.apply != nil {
+		return group
+	}
+	events, size := len(first.events), first.size
 	for events < maxGroupEvents && size < maxGroupBytes {
 		select {
 		case r := <-s.l.queue:
+			if r.apply != nil || size+r.size > maxGroupBytes {
+				s.held = append(s.held, r)
+				return group
+			}
 			group = append(group, r)
 			events += len(r.events)
-			size += requestBytes(r)
+			size += r.size
 		default:
 			return group
 		}
@@ -128,38 +176,46 @@ func (s *sequencer) gather(first *request) []*request {
 	return group
 }
 
-func requestBytes(r *request) int {
-	size := 0
-	for i := range r.events {
-		size += abi.FrameLen(&r.events[i])
-	}
-	return size
-}
-
 // process writes one group. An empty group brings what is not on disk yet to disk.
 func (s *sequencer) process(group []*request) {
 	s.staged = s.staged[:0]
-	batch := s.l.db.NewBatch()
+	if len(s.producers) > maxProducers {
+		clear(s.producers)
+	}
+	size := 0
+	for _, r := range group {
+		size += r.size + r.size/8 + 64
+	}
+	batch := s.l.db.NewBatch(pebble.WithInitialSizeBytes(size + 512))
 	sync := len(group) == 0 || (!s.unsynced.IsZero() && time.Since(s.unsynced) >= s.l.opts.SyncEvery)
 	var accepted, durable []*request
+	full := s.l.disk.check(size)
 	for _, r := range group {
-		if err := s.stage(r, batch); err != nil {
-			s.refuse(r, err)
-			continue
+		err := full
+		if err == nil || !r.grows() {
+			err = s.stage(r, batch)
 		}
-		if r.durability == Durable {
+		switch {
+		case err == errCold:
+			s.lookUp(r)
+		case err != nil:
+			s.refuse(r, err)
+		case r.durability == Durable:
 			durable = append(durable, r)
-		} else {
+		default:
 			accepted = append(accepted, r)
 		}
 	}
 	sync = sync || len(durable) > 0
-	chunks := s.encode(batch)
-	s.write(batch, chunks, sync, durable)
+	chunks, bytes := s.encode(batch)
+	s.write(batch, chunks, bytes, sync, durable)
 	for _, r := range accepted {
-		close(r.done)
+		s.l.answer(r)
 	}
 }
+
+// grows tells whether r needs a disk with room.
+func (r *request) grows() bool { return len(r.events) > 0 || r.commit != nil }
 
 func (s *sequencer) refuse(r *request, err error) {
 	s.l.counters.refused.Add(1)
@@ -167,200 +223,52 @@ func (s *sequencer) refuse(r *request, err error) {
 	close(r.done)
 }
 
-// stage checks r and, if it holds, adds its writes to the batch and its events to staged.
-func (s *sequencer) stage(r *request, batch *pebble.Batch) error {
-	switch {
-	case r.attach != nil:
-		return s.stageAttach(r.attach, batch)
-	case r.commit != nil:
-		if err := s.checkCursor(r.commit); err != nil {
-			return err
-		}
-	}
-	mark := len(s.staged)
-	s.heads.mark()
-	if err := s.stageEvents(r); err != nil {
-		s.staged = s.staged[:mark]
-		s.heads.rollback()
-		s.dedupe.rollback()
-		return err
-	}
-	s.dedupe.mark()
-	if r.commit != nil {
-		return s.stageCommit(r.commit, batch)
-	}
-	return nil
-}
-
-// stageEvents gives the events their seqs and versions.
-func (s *sequencer) stageEvents(r *request) error {
-	r.receipts = make([]Receipt, len(r.events))
-	for i := range r.events {
-		ev, receipt := &r.events[i], &r.receipts[i]
-		receipt.ID, receipt.Durability = ev.ID, r.durability
-		var hash uint64
-		publish := r.published && ev.ID != ""
-		if publish {
-			hash = s.dedupe.hash(ev)
-			first, err := s.duplicate(hash, ev)
-			if err != nil {
-				return err
-			}
-			if first != nil {
-				receipt.Seq, receipt.Version, receipt.Duplicate = first.Seq, first.Version, true
-				continue
-			}
-		}
-		version, err := s.version(i, ev)
-		if err != nil {
-			return err
-		}
-		s.staged = append(s.staged, staged{ev, version, publish})
-		receipt.Seq, receipt.Version = s.head+abi.Seq(len(s.staged)), version
-		if publish {
-			s.dedupe.add(hash, receipt.Seq)
-		}
-	}
-	return nil
-}
-
-// version gives ev the next version of its key and checks the one that it expects.
-func (s *sequencer) version(i int, ev *abi.Event) (abi.Version, error) {
-	if ev.Key == "" {
-		return 0, nil
-	}
-	version, err := s.heads.next(ev.Key)
-	if err == nil && ev.Version != 0 && ev.Version != version {
-		err = &VersionError{Index: i, Key: ev.Key, Want: ev.Version, Have: version - 1}
-	}
-	return version, err
-}
-
-// duplicate returns the event that ev repeats, or nil. A hash hit is verified in the log.
-func (s *sequencer) duplicate(hash uint64, ev *abi.Event) (*abi.Event, error) {
-	seq, ok := s.dedupe.find(hash)
-	if !ok {
-		return nil, nil
-	}
-	var first abi.Event
-	if seq > s.head {
-		st := s.staged[seq-s.head-1]
-		first = *st.ev
-		first.Seq, first.Version = seq, st.version
-	} else {
-		var err error
-		if first, err = s.l.Event(seq); err != nil {
-			return nil, err
-		}
-	}
-	if first.ID != ev.ID || first.Source != ev.Source {
-		return nil, nil
-	}
-	s.l.counters.duplicates.Add(1)
-	return &first, nil
-}
-
-// checkCursor refuses a commit whose run did not begin at the present cursor.
-func (s *sequencer) checkCursor(c *Commit) error {
-	have, err := s.cursor(c.Subscriber)
-	if err != nil {
-		return err
-	}
-	if have.Next != c.From || have.Fence != c.Fence || c.To < c.From {
-		return ErrFenced
-	}
-	return nil
-}
-
-func (s *sequencer) cursor(subscriber string) (Cursor, error) {
-	if c, ok := s.cursors[subscriber]; ok {
-		return c, nil
-	}
-	c, err := readCursor(s.l.db, subscriber)
-	if err == nil {
-		s.cursors[subscriber] = c
-	}
-	return c, err
-}
-
-func (s *sequencer) stageCommit(c *Commit, batch *pebble.Batch) error {
-	for i := range c.Writes {
-		w := &c.Writes[i]
-		key := append(statePrefix(nil, c.Subscriber, c.StateVersion), w.Key...)
-		if w.Delete {
-			_ = batch.Delete(key, nil)
-		} else {
-			_ = batch.Set(key, w.Value, nil)
-		}
-	}
-	for i := range c.DeadLetters {
-		d := &c.DeadLetters[i]
-		_ = batch.Set(deadLetterKey(nil, c.Subscriber, d.Seq), appendDeadLetter(nil, d), nil)
-	}
-	s.l.counters.commits.Add(1)
-	s.setCursor(c.Subscriber, Cursor{Next: c.To, Fence: c.Fence, Digest: c.Digest, Time: s.l.opts.now()}, batch)
-	return nil
-}
-
-func (s *sequencer) setCursor(subscriber string, c Cursor, batch *pebble.Batch) {
-	s.cursors[subscriber] = c
-	_ = batch.Set(cursorKey(nil, subscriber), appendCursor(nil, c), nil)
-}
-
-func (s *sequencer) stageAttach(a *Attachment, batch *pebble.Batch) error {
-	c, err := s.cursor(a.Subscriber)
-	if errors.Is(err, ErrNotFound) {
-		if a.Next == 0 {
-			a.Next = s.head + abi.Seq(len(s.staged)) + 1
-		}
-		c, err = Cursor{Next: a.Next, Time: s.l.opts.now()}, nil
-		s.setCursor(a.Subscriber, c, batch)
-	}
-	a.cursor = c
-	return err
-}
-
-// encode turns the staged events into chunks, adds them and their stream rows to the
-// batch, and returns them opened for the tail.
-func (s *sequencer) encode(batch *pebble.Batch) []*chunk {
-	var chunks []*chunk
+// encode turns the staged events into chunks in the batch, and returns them opened for the
+// tail. They lie in the batch's own memory, which is therefore not given back to the engine.
+func (s *sequencer) encode(batch *pebble.Batch) (chunks []*chunk, bytes int) {
 	for rest := s.staged; len(rest) > 0; {
-		n := cut(rest)
+		n, size := s.writer.plan(rest)
 		first, base := s.head+1, max(s.appended+1, s.l.opts.now().UnixNano())
-		raw := s.writer.encode(first, base, rest[:n])
-		for _, key := range s.writer.order {
-			entry := s.writer.keys[key]
-			row := appendStreamRow(nil, first, entry.count)
-			_ = batch.Set(streamKey(nil, hashStream(key), entry.first), row, nil)
+		var flags byte
+		if n == len(rest) {
+			flags = chunkGroupEnd
 		}
-		_ = batch.Set(chunkKey(nil, first), raw, nil)
-		c, err := decodeChunk(first, raw)
-		if err != nil {
-			panic("log: a chunk that was just encoded does not decode: " + err.Error())
+		op := batch.SetDeferred(9, size)
+		chunkKey(op.Key[:0], first)
+		s.writer.encode(op.Value, first, base, s.chain, flags, rest[:n])
+		c := &chunk{}
+		if err := errors.Join(op.Finish(), c.openHeader(first, op.Value)); err != nil || !c.openDictionaries() {
+			panic("log: a chunk that was just encoded does not open")
 		}
 		chunks = append(chunks, c)
 		s.head += abi.Seq(n)
 		s.appended = base + int64(n) - 1
+		s.chain = c.after()
 		s.l.counters.appended.Add(uint64(n))
-		s.l.counters.chunkBytes.Add(uint64(len(raw)))
+		s.l.counters.chunkBytes.Add(uint64(size))
+		bytes += size
 		rest = rest[n:]
 	}
-	return chunks
+	return chunks, bytes
 }
 
 // write applies the batch, makes its events visible and, where a sync is due, hands the
 // group to the sync waiter.
-func (s *sequencer) write(batch *pebble.Batch, chunks []*chunk, sync bool, durable []*request) {
+func (s *sequencer) write(batch *pebble.Batch, chunks []*chunk, bytes int, sync bool, durable []*request) {
 	empty := batch.Empty()
 	if empty && (!sync || s.unsynced.IsZero()) {
 		_ = batch.Close()
 		if len(durable) > 0 { // nothing new, yet what they saw may still be on its way
-			s.inFlight <- flight{head: s.head, waiting: durable}
+			s.inFlight <- flight{mark: s.mark(), waiting: durable}
 		}
 		return
 	}
-	if empty {
+	switch {
+	case empty:
 		_ = batch.LogData(nil, nil) // something that a sync can be asked for
+	case len(chunks) == 0:
+		s.quiet++
+		_ = batch.Set(metaQuiet, binary.LittleEndian.AppendUint64(nil, s.quiet), nil)
 	}
 	var err error
 	if sync {
@@ -369,36 +277,47 @@ func (s *sequencer) write(batch *pebble.Batch, chunks []*chunk, sync bool, durab
 		err = s.l.db.Apply(batch, pebble.NoSync)
 	}
 	if err != nil {
-		s.l.opts.OnFatal("write to the store: " + err.Error())
+		s.l.fail("write to the store: " + err.Error())
 	}
 	s.l.counters.groups.Add(1)
 	if len(chunks) > 0 {
 		s.l.tail.publish(chunks, s.head)
+		s.l.index.grown(s.head)
 	}
 	if sync {
 		s.unsynced = time.Time{}
-		s.inFlight <- flight{batch: batch, head: s.head, waiting: durable}
+		s.inFlight <- flight{batch: batch, mark: s.mark(), bytes: bytes, waiting: durable}
 		return
 	}
-	_ = batch.Close()
+	if len(chunks) == 0 { // else the tail has its memory
+		_ = batch.Close()
+	}
 	if s.unsynced.IsZero() {
 		s.unsynced = time.Now()
 	}
 }
+
+// mark says how far the store is with what was staged so far.
+func (s *sequencer) mark() mark { return mark{seq: s.head, chain: s.chain, quiet: s.quiet} }
 
 // waitSyncs is the sync waiter's goroutine: it answers durable requests in order.
 func (s *sequencer) waitSyncs() {
 	for f := range s.inFlight {
 		if f.batch != nil {
 			if err := f.batch.SyncWait(); err != nil {
-				s.l.opts.OnFatal("bring the store to disk: " + err.Error())
+				s.l.fail("bring the store to disk: " + err.Error())
 			}
 			s.l.counters.syncs.Add(1)
-			_ = f.batch.Close()
+			if f.bytes == 0 { // else the tail has its memory
+				_ = f.batch.Close()
+			}
 		}
-		s.l.tail.setDurable(f.head)
+		if !s.l.failed() {
+			s.l.tail.setDurable(f.mark.seq)
+			s.l.marks.reached(f.mark, f.bytes)
+		}
 		for _, r := range f.waiting {
-			close(r.done)
+			s.l.answer(r)
 		}
 	}
 }

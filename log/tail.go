@@ -51,6 +51,21 @@ func (t *tail) publish(chunks []*chunk, head abi.Seq) {
 	t.wakeAll()
 }
 
+// replace puts the rewritten chunk in the place of the old one, if that is still here.
+func (t *tail) replace(first abi.Seq, raw []byte) error {
+	c, err := decodeChunk(first, raw)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := sort.Search(len(t.mu.chunks), func(i int) bool { return t.mu.chunks[i].first >= first })
+	if i < len(t.mu.chunks) && t.mu.chunks[i].first == first {
+		t.mu.chunks[i] = c
+	}
+	return nil
+}
+
 func (t *tail) setDurable(seq abi.Seq) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
