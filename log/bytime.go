@@ -8,21 +8,29 @@ import (
 )
 
 // SeqAtTime returns the first seq whose event was appended at or after t (unix
-// nanoseconds); the seq behind the head if there is none. Appended times rise strictly
-// along the log, so it is a binary search that reads one chunk's header a step.
+// nanoseconds); the seq behind the head if there is none.
 func (l *Log) SeqAtTime(t int64) (abi.Seq, error) {
-	var failed error
+	return l.searchTime(func(seq abi.Seq) (bool, error) {
+		at, err := l.appendedAt(seq)
+		if errors.Is(err, ErrNotFound) { // dropped while the search went on: older than what is left
+			return false, nil
+		}
+		return at >= t, err
+	})
+}
+
+// searchTime returns the first seq for which reached says true. Appended times rise
+// strictly along the log, so it is a binary search that reads one chunk's header a step.
+func (l *Log) searchTime(reached func(abi.Seq) (bool, error)) (abi.Seq, error) {
 	first := l.First()
-	n := sort.Search(int(l.Head()-first+1), func(i int) bool {
+	var failed error
+	n := sort.Search(int(l.Head()+1-first), func(i int) bool {
 		if failed != nil {
 			return true
 		}
-		at, err := l.appendedAt(first + abi.Seq(i))
-		if errors.Is(err, ErrNotFound) { // dropped while the search went on: older than what is left
-			return false
-		}
-		failed = err
-		return at >= t
+		var yes bool
+		yes, failed = reached(first + abi.Seq(i))
+		return yes
 	})
 	return first + abi.Seq(n), failed
 }

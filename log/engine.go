@@ -101,5 +101,8 @@ func (l engineLogger) Errorf(format string, args ...any) {
 	l.logger.Error("storage engine", "message", fmt.Sprintf(format, args...))
 }
 
-// Fatalf ends the process through Options.OnFatal.
-func (l engineLogger) Fatalf(format string, args ...any) { l.onFatal(fmt.Sprintf(format, args...)) }
+// Fatalf ends the process through Options.OnFatal. The engine does not expect it to return.
+func (l engineLogger) Fatalf(format string, args ...any) {
+	l.onFatal(fmt.Sprintf(format, args...))
+	select {}
+}

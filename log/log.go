@@ -32,6 +32,7 @@ type Log struct {
 	erasing  sync.Mutex         // held by whoever rewrites or drops chunks; guards swept
 	swept    map[string]abi.Seq // how far retention by a pattern has come in this process
 	seen     atomic.Pointer[sighting]
+	leaps    *leaps
 	noReuse  atomic.Int32 // old write-ahead logs must not be used again while it is not 0
 
 	ctx       context.Context // of what the log itself does; ends with Close
@@ -84,14 +85,21 @@ func (l *Log) start() error {
 	l.disk = newDisk(l)
 	l.fs = l.disk.wrap(reuseFS{l.opts.fs, &l.noReuse})
 	l.engine = l.engineOptions()
-	if err := l.openEngine(); err != nil {
+	cut, err := l.openEngine()
+	if err != nil {
 		return err
 	}
 	end, loss, err := l.recover()
 	if err != nil {
 		return err
 	}
+	if cut != nil {
+		loss = cut
+	}
 	l.tail = newTail(int(l.opts.TailBytes), end.head)
+	if l.leaps, err = readLeaps(l.db); err != nil {
+		return err
+	}
 	epochs, err := readEpochs(l.db)
 	if err != nil {
 		return err

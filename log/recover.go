@@ -35,19 +35,20 @@ type logEnd struct {
 
 func (e logEnd) mark() mark { return mark{seq: e.head, chain: e.chain, quiet: e.quiet} }
 
-// openEngine opens the engine's part of the store.
-func (l *Log) openEngine() (err error) {
+// openEngine opens the engine's part of the store. loss is what had to be cut off for it.
+func (l *Log) openEngine() (loss *DamageError, err error) {
 	_ = l.opts.fs.Remove(l.opts.fs.PathJoin(l.dir, indexFile)) // a crash left it there
 	if l.db, err = pebble.Open(l.dir, l.engine); err == nil {
-		return nil
+		return nil, nil
 	}
 	if !pebble.IsCorruptionError(err) && !errors.Is(err, os.ErrNotExist) {
-		return err
+		return nil, err
 	}
-	return &DamageError{
-		What:   "the engine cannot read its files: " + err.Error(),
-		Remedy: "restore the store from a backup, or see what is left with avxrt verify --salvage",
+	if loss, err = l.engineDamage(err); err != nil || !l.opts.AcceptLoss || loss.Remedy != lossRemedy {
+		return nil, errors.Join(loss, err)
 	}
+	l.db, err = pebble.Open(l.dir, l.engine)
+	return loss, err
 }
 
 // recover reads where the log ends and compares that with the head mark. What is missing

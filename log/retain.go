@@ -107,38 +107,6 @@ func (l *Log) retainWhole(ctx context.Context, r Retention, report *RetainReport
 	return l.trim(ctx, before, fmt.Sprintf("older than %s", r.MaxAge), report)
 }
 
-// seqByAge returns the first event that is younger than age, by the clock of now or by the
-// time of the youngest event, whichever is earlier: a clock that jumped forward makes
-// nothing old before the log has followed it.
-func (l *Log) seqByAge(age time.Duration) (abi.Seq, error) {
-	head := l.Head()
-	if head == 0 {
-		return 1, nil
-	}
-	youngest, err := l.appendedAt(head)
-	if err != nil {
-		return 0, err
-	}
-	return l.SeqAtTime(min(l.clock(youngest), l.opts.now().UnixNano()) - int64(age))
-}
-
-// clock is the time of the youngest event, moved on by what has passed since this process
-// saw it, which no jump of the wall clock changes.
-func (l *Log) clock(youngest int64) int64 {
-	seen := l.seen.Load()
-	if seen == nil || seen.appended != youngest {
-		seen = &sighting{youngest, time.Now()}
-		l.seen.Store(seen)
-	}
-	return youngest + int64(time.Since(seen.at))
-}
-
-// sighting is when the youngest event was first seen to be the youngest.
-type sighting struct {
-	appended int64
-	at       time.Time
-}
-
 // seqBySize returns the first event that may stay in a log of size bytes.
 func (l *Log) seqBySize(size int64) (abi.Seq, error) {
 	low, high := l.First(), l.Head()

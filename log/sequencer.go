@@ -228,7 +228,9 @@ func (s *sequencer) refuse(r *request, err error) {
 func (s *sequencer) encode(batch *pebble.Batch) (chunks []*chunk, bytes int) {
 	for rest := s.staged; len(rest) > 0; {
 		n, size := s.writer.plan(rest)
-		first, base := s.head+1, max(s.appended+1, s.l.opts.now().UnixNano())
+		wall := s.l.opts.now().UnixNano()
+		first, base := s.head+1, max(s.appended+1, wall)
+		s.l.leaps.watch(first, wall, batch)
 		var flags byte
 		if n == len(rest) {
 			flags = chunkGroupEnd
