@@ -98,7 +98,7 @@ func readCursor(db pebble.Reader, subscriber string) (Cursor, error) {
 		return Cursor{}, ErrNotFound
 	}
 	if err != nil {
-		return Cursor{}, err
+		return Cursor{}, engineError(0, err)
 	}
 	defer closer.Close()
 	c, err := decodeCursor(value)
@@ -129,5 +129,5 @@ func (l *Log) DeadLetters(subscriber string, after abi.Seq, fn func(DeadLetter) 
 			return nil
 		}
 	}
-	return it.Error()
+	return engineError(0, it.Error())
 }

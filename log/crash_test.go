@@ -1,9 +1,11 @@
 package log_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,18 +33,24 @@ func (f reuseFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCa
 // letters of the subscriber agree.
 func TestPowerLoss(t *testing.T) {
 	crashes := fault.Size(t, 3000, 100_000)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	p := fault.Prove(t, "P2", "power losses", "an event acknowledged as durable survives power loss; cursor, state, emits and dead letters agree")
+	rng := p.Rand()
 	for done := 0; done < crashes; {
 		fs := vfs.NewCrashableMem()
-		h := &history{t: t, rng: rng}
-		h.open(fs)
+		h := &history{rng: rng}
+		if err := h.open(reuseFS{fs}); err != nil {
+			t.Fatal(err)
+		}
 		for range 1 + rng.IntN(20) {
-			h.step()
+			if err := h.step(); err != nil {
+				t.Fatal(err)
+			}
 			if rng.IntN(3) == 0 {
 				clone := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
-				h.check(clone)
+				if err := h.check(reuseFS{clone}); err != nil {
+					t.Fatal(err)
+				}
+				p.Injected(1)
 				done++
 			}
 		}
@@ -50,12 +58,57 @@ func TestPowerLoss(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for name, fs := range map[string]func(vfs.FS) vfs.FS{
+		"a disk that says synced and is not": func(fs vfs.FS) vfs.FS { return lyingFS{fs} },
+	} {
+		if findsBreach(rng, fs) {
+			p.Breach()
+		} else {
+			t.Errorf("the test does not find %s", name)
+		}
+	}
 }
+
+// findsBreach says whether the checks notice a broken file system within some histories.
+func findsBreach(rng *rand.Rand, broken func(vfs.FS) vfs.FS) bool {
+	for range 50 {
+		fs := vfs.NewCrashableMem()
+		h := &history{rng: rng}
+		if err := h.open(reuseFS{broken(fs)}); err != nil {
+			return true
+		}
+		for range 10 {
+			if err := h.step(); err != nil {
+				return true
+			}
+		}
+		clone := fs.CrashClone(vfs.CrashCloneCfg{RNG: rng})
+		found := h.check(reuseFS{clone}) != nil
+		if err := h.l.Close(); err != nil || found {
+			return true
+		}
+	}
+	return false
+}
+
+// lyingFS syncs nothing but what concerns folders.
+type lyingFS struct{ vfs.FS }
+
+func (f lyingFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	file, err := f.FS.Create(name, category)
+	return lyingFile{file}, err
+}
+
+type lyingFile struct{ vfs.File }
+
+func (lyingFile) Sync() error                { return nil }
+func (lyingFile) SyncData() error            { return nil }
+func (lyingFile) SyncTo(int64) (bool, error) { return false, nil }
 
 // history is one store, and what was acknowledged.
 type history struct {
-	t       *testing.T
 	rng     *rand.Rand
+	opts    log.Options
 	l       *log.Log
 	next    int
 	durable int     // events that were acknowledged as durable, by count of ids
@@ -63,26 +116,22 @@ type history struct {
 	counted int
 }
 
-func openOn(t *testing.T, fs vfs.FS) *log.Log {
-	t.Helper()
-	l, err := log.Open("db", log.WithFS(log.Options{CacheBytes: 1 << 20, SyncEvery: time.Hour}, reuseFS{fs}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
+func crashOptions(fs vfs.FS) log.Options {
+	return log.WithFS(log.Options{CacheBytes: 1 << 20, SyncEvery: time.Hour, VerifyEvery: -1}, fs)
 }
 
-func (h *history) open(fs vfs.FS) {
-	h.l = openOn(h.t, fs)
-	if _, err := h.l.Attach(ctx, log.Attachment{Subscriber: "s", Next: 1}); err != nil {
-		h.t.Fatal(err)
+func (h *history) open(fs vfs.FS) (err error) {
+	if h.l, err = log.Open("db", crashOptions(fs)); err != nil {
+		return err
 	}
 	h.cursor = 1
+	_, err = h.l.Attach(ctx, log.Attachment{Subscriber: "s", Next: 1})
+	return err
 }
 
 // step appends some events, or lets the subscriber handle some: it counts them in its
 // state, emits one event for each and files a dead letter for every fifth.
-func (h *history) step() {
+func (h *history) step() error {
 	d := log.Durability(h.rng.IntN(2))
 	if h.rng.IntN(2) == 0 || h.cursor > h.l.Head() {
 		var events []abi.Event
@@ -90,19 +139,23 @@ func (h *history) step() {
 			events = append(events, event("in", "k", strconv.Itoa(h.next)))
 			h.next++
 		}
-		appendOK(h.t, h.l, d, events...)
-	} else {
-		h.handle(d)
+		if _, err := h.l.Append(ctx, events, d); err != nil {
+			return err
+		}
+	} else if err := h.handle(d); err != nil {
+		return err
 	}
 	if d == log.Durable {
 		h.durable = h.next
 	}
+	return nil
 }
 
-func (h *history) handle(d log.Durability) {
+func (h *history) handle(d log.Durability) error {
 	c := log.Commit{Subscriber: "s", StateVersion: 1, From: h.cursor, To: h.cursor}
 	r := h.l.NewReader(log.ReadOptions{From: h.cursor})
 	defer r.Close()
+	counted := h.counted
 	var ev abi.Event
 	for range 1 + h.rng.IntN(4) {
 		if !r.Next(&ev) {
@@ -112,42 +165,54 @@ func (h *history) handle(d log.Durability) {
 		if ev.Topic != "in" {
 			continue
 		}
-		h.counted++
+		counted++
 		c.Emits = append(c.Emits, event("out", "", "s-"+ev.ID))
-		if h.counted%5 == 0 {
+		if counted%5 == 0 {
 			c.DeadLetters = append(c.DeadLetters, log.DeadLetter{Seq: ev.Seq, Reason: "trap", Time: time.Unix(1, 0)})
 		}
 	}
-	c.Writes = []log.StateWrite{{Key: []byte("n"), Value: []byte(strconv.Itoa(h.counted))}}
+	c.Writes = []log.StateWrite{{Key: []byte("n"), Value: []byte(strconv.Itoa(counted))}}
 	if _, err := h.l.Commit(ctx, &c, d); err != nil {
-		h.t.Fatal(err)
+		return err
 	}
-	h.cursor = c.To
+	h.cursor, h.counted = c.To, counted
+	return nil
 }
 
-// check opens what survived.
-func (h *history) check(fs *vfs.MemFS) {
-	h.t.Helper()
-	l := openOn(h.t, fs)
-	defer l.Close()
+// check opens what survived and says what is wrong with it.
+func (h *history) check(fs vfs.FS) error {
+	l, err := log.Open("db", crashOptions(fs))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(h.compare(l), l.Close()); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (h *history) compare(l *log.Log) error {
 	cursor, err := l.Cursor("s")
 	if err != nil {
-		h.t.Fatal(err)
+		return err
 	}
 	in, out, handled := 0, map[string]int{}, 0
-	r := l.NewReader(log.ReadOptions{})
+	r := l.NewReader(log.ReadOptions{Borrow: true})
 	defer r.Close()
 	var ev abi.Event
 	for want := abi.Seq(1); r.Next(&ev); want++ {
 		if ev.Seq != want {
-			h.t.Fatalf("seq %d follows %d", ev.Seq, want-1)
+			return fmt.Errorf("seq %d follows %d", ev.Seq, want-1)
 		}
 		if ev.Topic == "out" {
-			out[ev.ID]++
+			out[strings.Clone(ev.ID)]++
+			continue
+		}
+		if ev.Topic != "in" {
 			continue
 		}
 		if ev.ID != strconv.Itoa(in) || int(ev.Version) != in+1 {
-			h.t.Fatalf("event %s of version %d where %d was appended", ev.ID, ev.Version, in)
+			return fmt.Errorf("event %s of version %d where %d was appended", ev.ID, ev.Version, in)
 		}
 		in++
 		if ev.Seq < cursor.Next {
@@ -155,29 +220,35 @@ func (h *history) check(fs *vfs.MemFS) {
 		}
 	}
 	if err := r.Err(); err != nil {
-		h.t.Fatal(err)
+		return err
 	}
 	if in < h.durable {
-		h.t.Fatalf("%d events survived, %d were acknowledged as durable", in, h.durable)
+		return fmt.Errorf("%d events survived, %d were acknowledged as durable", in, h.durable)
 	}
+	return h.compareSubscriber(l, cursor, handled, out)
+}
+
+// compareSubscriber checks what the subscriber has made of the events below its cursor.
+func (h *history) compareSubscriber(l *log.Log, cursor log.Cursor, handled int, out map[string]int) error {
 	snap := l.Snapshot()
 	defer snap.Close()
 	n := 0
 	if value, ok, err := snap.State("s", 1).Get([]byte("n")); err != nil {
-		h.t.Fatal(err)
+		return err
 	} else if ok {
 		n, _ = strconv.Atoi(string(value))
 	}
 	letters := 0
 	if err := l.DeadLetters("s", 0, func(log.DeadLetter) bool { letters++; return true }); err != nil {
-		h.t.Fatal(err)
+		return err
 	}
 	if n != handled || len(out) != handled || letters != handled/5 {
-		h.t.Fatalf("below the cursor %d are %d events; the state counts %d, %d were emitted, %d dead letters", cursor.Next, handled, n, len(out), letters)
+		return fmt.Errorf("below the cursor %d are %d events; the state counts %d, %d were emitted, %d dead letters", cursor.Next, handled, n, len(out), letters)
 	}
 	for i := range handled {
 		if out[fmt.Sprintf("s-%d", i)] != 1 {
-			h.t.Fatalf("the emit of event %d is there %d times", i, out[fmt.Sprintf("s-%d", i)])
+			return fmt.Errorf("the emit of event %d is there %d times", i, out[fmt.Sprintf("s-%d", i)])
 		}
 	}
+	return nil
 }

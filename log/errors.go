@@ -3,6 +3,10 @@ package log
 import (
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/avx-platform/avxrt/abi"
 )
@@ -17,6 +21,7 @@ var (
 	ErrDamaged      = errors.New("the store is damaged")
 	ErrBusy         = errors.New("the queue of the log has been full for too long; the disk is slower than what is appended, try again later")
 	ErrDiskFull     = errors.New("the disk of the data folder is almost full; events are refused until there is room again")
+	ErrFormat       = errors.New("the store was written in a format that this program does not know; use the program that wrote it")
 	ErrStreamClosed = errors.New("the stream was closed for ever")
 )
 
@@ -106,6 +111,23 @@ func (e *DamageError) Error() string {
 
 // Unwrap returns [ErrDamaged].
 func (e *DamageError) Unwrap() error { return ErrDamaged }
+
+// engineError makes an error of the engine that means damaged files to one of ours; at is
+// the event that was being read, 0 if it was something else.
+func engineError(at abi.Seq, err error) error {
+	if err == nil || errors.Is(err, ErrDamaged) || !isDamage(err) {
+		return err
+	}
+	return &DamageError{What: err.Error(), From: at, To: at, Remedy: "the others can be read; restore these from a backup"}
+}
+
+// isDamage tells errors that the files are to blame for from those of the system. The
+// engine marks some of the former only.
+func isDamage(err error) bool {
+	var errno syscall.Errno
+	return pebble.IsCorruptionError(err) || errors.Is(err, os.ErrNotExist) ||
+		!errors.As(err, &errno) && !errors.Is(err, pebble.ErrClosed) && !errors.Is(err, ErrFormat) && !errors.Is(err, os.ErrPermission)
+}
 
 func checkEvent(i int, ev *abi.Event) error {
 	tooLong := func(field string, have, limit int) error {

@@ -2,6 +2,7 @@ package log
 
 import (
 	"encoding/binary"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -11,6 +12,18 @@ import (
 // WithFS gives a log a file system of the test's.
 func WithFS(o Options, fs vfs.FS) Options {
 	o.fs = fs
+	return o
+}
+
+// WithClock gives a log a clock of the test's.
+func WithClock(o Options, now func() time.Time) Options {
+	o.now = now
+	return o
+}
+
+// WithSizes makes the engine's memory and the index's small, so that little data fills files.
+func WithSizes(o Options, memTable uint64, indexPostings int) Options {
+	o.memTable, o.indexPostings = memTable, indexPostings
 	return o
 }
 

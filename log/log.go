@@ -75,7 +75,7 @@ func Open(dir string, opts Options) (*Log, error) {
 		if l.db != nil {
 			_ = l.db.Close()
 		}
-		return nil, errors.Join(fmt.Errorf("open the store in %s: %w", dir, err), lock.Close())
+		return nil, errors.Join(fmt.Errorf("open the store in %s: %w", dir, engineError(0, err)), lock.Close())
 	}
 	return l, nil
 }
@@ -83,7 +83,7 @@ func Open(dir string, opts Options) (*Log, error) {
 // start opens the engine, reads where the log ends and starts the goroutines.
 func (l *Log) start() error {
 	l.disk = newDisk(l)
-	l.fs = l.disk.wrap(reuseFS{l.opts.fs, &l.noReuse})
+	l.fs = &guardFS{l.disk.wrap(reuseFS{l.opts.fs, &l.noReuse}), l.fail}
 	l.engine = l.engineOptions()
 	cut, err := l.openEngine()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"sync"
 	"testing"
@@ -32,6 +33,10 @@ func open(t testing.TB, dir string, opts log.Options) *log.Log {
 func event(topic, key, id string) abi.Event {
 	return abi.Event{Topic: topic, Key: key, ID: id, Source: "test", Data: []byte(id)}
 }
+
+func one(ev abi.Event) []abi.Event { return []abi.Event{ev} }
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
 func appendOK(t testing.TB, l *log.Log, d log.Durability, events ...abi.Event) []log.Receipt {
 	t.Helper()

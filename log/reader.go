@@ -117,7 +117,7 @@ func (r *Reader) load() bool {
 		if first := r.l.First(); r.next < first { // retention overtook the reader
 			r.dropped(first)
 		} else {
-			r.err = err
+			r.err = engineError(r.next, err)
 		}
 		return false
 	}
@@ -244,6 +244,9 @@ func (l *Log) Event(seq abi.Seq) (abi.Event, error) {
 		ev = ev.Clone()
 		return nil
 	})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		err = engineError(seq, err)
+	}
 	return ev, err
 }
 

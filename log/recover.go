@@ -41,7 +41,7 @@ func (l *Log) openEngine() (loss *DamageError, err error) {
 	if l.db, err = pebble.Open(l.dir, l.engine); err == nil {
 		return nil, nil
 	}
-	if !pebble.IsCorruptionError(err) && !errors.Is(err, os.ErrNotExist) {
+	if !isDamage(err) {
 		return nil, err
 	}
 	if loss, err = l.engineDamage(err); err != nil || !l.opts.AcceptLoss || loss.Remedy != lossRemedy {
@@ -107,7 +107,7 @@ func (l *Log) openFormat() (fresh bool, err error) {
 		}
 		return false, nil
 	}
-	return false, fmt.Errorf("the store has format %q, this program reads formats 1 to %s; use the program that wrote it", format, storeFormat)
+	return false, fmt.Errorf("%w: format %q, this program reads formats 1 to %s", ErrFormat, format, storeFormat)
 }
 
 // upgradeV1 drops the stream index of format 1, which is built again from the log in the

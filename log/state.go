@@ -2,6 +2,9 @@ package log
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -43,7 +46,7 @@ func (s *State) Get(key []byte) (value []byte, ok bool, err error) {
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, false, engineError(0, err)
 	}
 	value = bytes.Clone(v)
 	return value, true, closer.Close()
@@ -65,11 +68,27 @@ func (s *State) Scan(prefix, after []byte, fn func(key, value []byte) bool) erro
 	for it.First(); it.Valid(); it.Next() {
 		value, err := it.ValueAndErr()
 		if err != nil {
-			return err
+			return engineError(0, err)
 		}
 		if !fn(it.Key()[len(s.prefix):], value) {
 			return nil
 		}
 	}
-	return it.Error()
+	return engineError(0, it.Error())
+}
+
+// Digest returns a SHA-256 over all keys and values, in hexadecimal: equal state has equal
+// digests, whatever way led to it.
+func (s *State) Digest() (string, error) {
+	h := sha256.New()
+	var size [16]byte
+	err := s.Scan(nil, nil, func(key, value []byte) bool {
+		binary.LittleEndian.PutUint64(size[:], uint64(len(key)))
+		binary.LittleEndian.PutUint64(size[8:], uint64(len(value)))
+		h.Write(size[:])
+		h.Write(key)
+		h.Write(value)
+		return true
+	})
+	return hex.EncodeToString(h.Sum(nil)), err
 }
