@@ -6,7 +6,9 @@ import (
 	"github.com/avx-platform/avxrt/abi"
 )
 
-// dedupe remembers the (source, id) of the last published events as a hash and the seq.
+// dedupe remembers the (source, id) of the published ones of the last events of the log, as
+// a hash and the seq. The window is counted in seqs, emits included, so that it is the same
+// after a restart.
 // A hit is only a suspicion: the caller compares with the event itself. The hash seed is
 // this process's own, so nobody can prepare collisions. The sequencer alone uses it.
 type dedupe struct {

@@ -13,8 +13,9 @@
 //     after the fsync of its group; one that asked for [Accepted] is answered when readers
 //     can see it, and is on disk at most [Options.SyncEvery] later. What survives a crash
 //     is always a prefix of what was acknowledged in order. [Log.DurableSeq] is the border.
-//   - Idempotence: an event whose (source, id) is among the last [Options.DedupeWindow]
-//     published ones is not appended again; its receipt names the first seq.
+//   - Idempotence: a published event whose (source, id) is among the last
+//     [Options.DedupeWindow] events is not appended again; its receipt names the first seq.
+//     A producer that numbers its appends ([Conditions]) is idempotent without a window.
 //   - Reading costs nothing for events that are not wanted: topics are matched once a
 //     chunk, and a chunk without a wanted topic is skipped by its header.
 //

@@ -2,6 +2,9 @@ package log
 
 import (
 	"encoding/binary"
+	"fmt"
+	"github.com/cockroachdb/pebble/v2"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -93,4 +96,49 @@ func Resealed(raw []byte) []byte {
 	}
 	seal(b)
 	return b
+}
+
+// Postings lists everything that the stream index says: "hash version chunk count at".
+func Postings(l *Log) ([]string, error) {
+	if err := l.index.wait(l.Head()); err != nil {
+		return nil, err
+	}
+	var out []string
+	add := func(h streamHash, p *postings) {
+		first := p.first
+		for _, where := range p.list {
+			out = append(out, fmt.Sprintf("%x %04d %d %d %d", h, first, where.chunk, where.count, where.at))
+			first += abi.Version(where.count)
+		}
+	}
+	l.index.mu.Lock()
+	defer l.index.mu.Unlock()
+	for _, m := range []map[string]*postings{l.index.mu.writing, l.index.mu.pending} {
+		for key, p := range m {
+			add(hashStream(key), p)
+		}
+	}
+	it, err := indexRows(l.db)
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); it.Next() {
+		number, h, _, ok := splitIndexKey(it.Key())
+		if !ok {
+			continue
+		}
+		p, err := rowOf(it, number, h)
+		if err != nil {
+			return nil, err
+		}
+		add(h, p)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// DropIndex takes the index away, so that it is built again when the store is opened.
+func DropIndex(l *Log) error {
+	return l.db.DeleteRange([]byte{spaceIndex}, []byte{spaceIndex + 1}, pebble.Sync)
 }

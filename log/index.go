@@ -47,6 +47,8 @@ type index struct {
 		writing  map[string]*postings // pending of before, until its file is in the store
 		count    int                  // postings in pending
 		position abi.Seq              // everything up to here is in pending, writing or the store
+		stored   abi.Seq              // everything up to here is in the store
+		asked    abi.Seq              // somebody waits for stored to come here
 		moved    chan struct{}        // closed and replaced when position or err change
 		err      error                // the index cannot go on
 	}
@@ -70,7 +72,7 @@ func newIndex(l *Log, epochs []epoch, head abi.Seq) *index {
 	x := &index{l: l, limit: l.opts.indexPostings, poked: make(chan struct{}, 1), stop: make(chan struct{}), opened: head}
 	x.mu.pending, x.mu.epochs, x.mu.moved = map[string]*postings{}, epochs, make(chan struct{})
 	if n := len(epochs); n > 0 {
-		x.mu.position = epochs[n-1].upTo
+		x.mu.position, x.mu.stored = epochs[n-1].upTo, epochs[n-1].upTo
 	}
 	x.poke()
 	return x
@@ -121,7 +123,11 @@ func (x *index) run() {
 			x.fail(ErrClosed)
 			return
 		}
-		if err := x.follow(&chunks); err != nil {
+		err := x.follow(&chunks)
+		if err == nil && x.mustWrite() {
+			err = x.write()
+		}
+		if err != nil {
 			x.fail(err)
 			return
 		}
@@ -165,6 +171,32 @@ func (x *index) follow(chunks *chunkCursor) error {
 		}
 	}
 	return nil
+}
+
+// mustWrite tells whether somebody waits for what is only in memory.
+func (x *index) mustWrite() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.mu.stored < x.mu.asked
+}
+
+// persist returns when the rows in the store cover the log up to seq: the log may then
+// lose what is below.
+func (x *index) persist(seq abi.Seq) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for x.mu.stored < seq && x.mu.err == nil {
+		x.mu.asked = max(x.mu.asked, seq)
+		moved := x.mu.moved
+		x.poke()
+		x.mu.Unlock()
+		<-moved
+		x.mu.Lock()
+	}
+	if x.mu.stored >= seq {
+		return nil
+	}
+	return x.mu.err
 }
 
 func (x *index) position() abi.Seq {
@@ -229,7 +261,8 @@ func (x *index) write() error {
 	}
 	x.mu.Lock()
 	x.mu.epochs = append(slices.Clone(x.mu.epochs), e)
-	x.mu.writing = nil
+	x.mu.writing, x.mu.stored = nil, e.upTo
+	x.wakeAll()
 	x.mu.Unlock()
 	return nil
 }
@@ -372,6 +405,9 @@ func (x *index) existing() (*filter, error) {
 		return nil, err
 	}
 	all := newFilter()
+	if err := x.rowsOfStreams(all); err != nil {
+		return nil, err
+	}
 	x.mu.Lock()
 	for _, m := range []map[string]*postings{x.mu.writing, x.mu.pending} {
 		for key := range m {
@@ -395,6 +431,22 @@ func (x *index) existing() (*filter, error) {
 		x.mu.Unlock()
 	}
 	return all, nil
+}
+
+// rowsOfStreams adds the streams that have a row of their own, for a stream may be closed
+// before it has an event.
+func (x *index) rowsOfStreams(all *filter) error {
+	it, err := x.l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceStream}, UpperBound: []byte{spaceStream + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); it.Next() {
+		if h := it.Key()[1:]; len(h) == 16 {
+			all.add(streamHash(h).filterHash())
+		}
+	}
+	return it.Error()
 }
 
 // readFilter reads the streams of an epoch and adds them to all.

@@ -34,9 +34,6 @@ func (s *sequencer) lookUp(r *request) {
 // loadFilter is a goroutine of the log: it finds out which streams existed when the store
 // was opened. Until then every stream that is not in memory is looked up.
 func (s *sequencer) loadFilter() {
-	if s.l.Head() == 0 {
-		return
-	}
 	if f, err := s.l.index.existing(); err == nil {
 		s.filters <- f
 	}

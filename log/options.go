@@ -21,8 +21,9 @@ type Options struct {
 	// subscribers never read from disk. Default 32 MiB.
 	TailBytes int64
 
-	// DedupeWindow is how many of the last published events are remembered by (source,
-	// id). Default 1,000,000; about 40 bytes of memory each. Negative: none.
+	// DedupeWindow is how far back in the log, in events, a published event is found by its
+	// (source, id). Default 1,000,000; about 40 bytes of memory for each published one.
+	// Negative: none.
 	DedupeWindow int
 
 	// QueueLength bounds the requests that wait for the sequencer. Default 4,096.

@@ -140,6 +140,9 @@ func (l *Log) trim(ctx context.Context, seq abi.Seq, reason string, report *Reta
 	if before <= from {
 		return nil
 	}
+	if err := l.index.persist(before - 1); err != nil { // where streams go on is known from their events alone, until then
+		return err
+	}
 	leaves := func(seq abi.Seq) bool { return seq < before }
 	if err := l.copyLetters(ctx, leaves, report); err != nil {
 		return err

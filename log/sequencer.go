@@ -73,9 +73,6 @@ func newSequencer(l *Log, end logEnd) *sequencer {
 		filters: make(chan *filter, 1),
 	}
 	s.heads = newHeads(s.retire)
-	if end.head == 0 {
-		s.heads.loaded = newFilter()
-	}
 	return s
 }
 

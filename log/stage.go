@@ -117,7 +117,7 @@ func (s *sequencer) version(i int, ev *abi.Event) (*stream, abi.Version, error) 
 // duplicate returns the event that ev repeats, or nil. A hash hit is verified in the log.
 func (s *sequencer) duplicate(hash uint64, ev *abi.Event) (*abi.Event, error) {
 	seq, ok := s.dedupe.find(hash)
-	if !ok {
+	if !ok || s.next()-seq > abi.Seq(s.dedupe.limit) {
 		return nil, nil
 	}
 	first, err := s.event(seq)
