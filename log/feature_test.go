@@ -379,3 +379,31 @@ func TestFork(t *testing.T) {
 		t.Errorf("a fork without undo records: %v", err)
 	}
 }
+
+// TestFormat1 opens a store that the first version of this package wrote.
+func TestFormat1(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/store-v1")); err != nil {
+		t.Fatal(err)
+	}
+	l := open(t, dir, log.Options{})
+	all := readAll(t, l, log.ReadOptions{})
+	equal(t, "events", fmt.Sprint(len(all), all[0], all[23]), "241 t1 k1@1 124 e k1@6 s-1")
+	equal(t, "stream", readStream(t, l, "k1", log.StreamOptions{}), "1:1 2:6 3:11 4:16 5:21 6:s-1")
+	text, err := dump(l)
+	if err != nil || !strings.Contains(text, "cursor 6 ") || !strings.Contains(text, "dead letter 2 trap") {
+		t.Errorf("%s%v", text, err)
+	}
+	var fe *log.ForkError
+	if _, err := l.Fork(ctx, filepath.Join(t.TempDir(), "f"), 3); !errors.As(err, &fe) || fe.Floor != 24 {
+		t.Errorf("a fork to before there were undo records: %v", err)
+	}
+	verify(t, l)
+	equal(t, "it goes on", appendOK(t, l, log.Durable, event("a", "k1", "s-1"), event("t1", "k1", "6"))[1].Duplicate, true)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, dir, log.Options{})
+	equal(t, "reopened", readStream(t, l, "k1", log.StreamOptions{}), "1:1 2:6 3:11 4:16 5:21 6:s-1 7:s-1")
+	verify(t, l)
+}
