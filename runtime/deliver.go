@@ -182,10 +182,17 @@ func (s *subscription) clash(from abi.Seq, causes []abi.Seq, err error) bool {
 	s.discard()
 	s.closeReader()
 	var version *log.VersionError
-	if !errors.As(err, &version) {
+	var closed *log.StreamClosedError
+	index := 0
+	switch {
+	case errors.As(err, &version):
+		index = version.Index
+	case errors.As(err, &closed):
+		index = closed.Index
+	default:
 		return s.refused(err)
 	}
-	verdict := s.machine.Clash(now(), from, causes[version.Index], err.Error())
+	verdict := s.machine.Clash(now(), from, causes[index], err.Error())
 	if verdict.Letter == nil && verdict.To == from {
 		return true
 	}

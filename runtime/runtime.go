@@ -51,6 +51,9 @@ func Open(opts Options) (*Runtime, error) {
 	if err != nil {
 		return nil, &ManifestError{Err: err}
 	}
+	if opts.Log.MinFree == 0 {
+		opts.Log.MinFree = m.Log.MinFree
+	}
 	if r.store, err = log.Open(filepath.Join(m.Node.Data, "log"), opts.Log); err != nil {
 		return nil, err
 	}
@@ -96,6 +99,7 @@ func (r *Runtime) Run(ctx context.Context) error {
 	if watch {
 		wg.Go(func() { r.watch(ctx) })
 	}
+	wg.Go(func() { r.retainAlways(ctx) })
 	<-ctx.Done()
 	r.draining.Store(true)
 	r.mu.Lock()

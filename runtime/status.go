@@ -47,6 +47,7 @@ type SubscriberStatus struct {
 	Retries     uint64
 	Skipped     uint64
 	DeadLetters uint64
+	Lost        uint64 // events that left the log, because of its size, before they were handled
 	ExecSeconds float64
 	MemoryBytes int64
 	Since       time.Time // of the generation
@@ -269,7 +270,9 @@ func (r *Runtime) DeadLetters(ctx context.Context, subscriber string, after abi.
 		return nil, err
 	}
 	for i := range letters {
-		if letters[i].Event, err = r.store.Event(letters[i].Seq); err != nil {
+		if kept := letters[i].DeadLetter.Event; kept != nil { // the log has dropped it
+			letters[i].Event = *kept
+		} else if letters[i].Event, err = r.store.Event(letters[i].Seq); err != nil {
 			return nil, err
 		}
 	}

@@ -241,11 +241,23 @@ func (s *subscription) release() {
 	s.publishStatus()
 }
 
+// diskPause is how long a commit waits for a full disk or a full queue before it tries again.
+const diskPause = 250 * time.Millisecond
+
 // commit completes c with what every commit of this subscription carries and applies it.
+// While the disk is full or the log is busy it waits: the events stay where they are.
 func (s *subscription) commit(c *log.Commit) ([]log.Receipt, error) {
 	c.Subscriber, c.StateVersion = s.name, stateVersion
 	c.From, c.Fence, c.Digest = s.stored, s.fence, s.gen.module.Digest()
 	receipts, err := s.r.store.Commit(context.Background(), c, log.Accepted)
+	for (errors.Is(err, log.ErrDiskFull) || errors.Is(err, log.ErrBusy)) && !s.r.draining.Load() {
+		reason := err.Error()
+		s.count(func(st *SubscriberStatus) { st.Reason = "waits to commit: " + reason })
+		time.Sleep(diskPause)
+		if receipts, err = s.r.store.Commit(context.Background(), c, log.Accepted); err == nil {
+			s.count(func(st *SubscriberStatus) { st.Reason = "" })
+		}
+	}
 	if err == nil {
 		s.stored = c.To
 	}

@@ -26,11 +26,13 @@ import (
 // nodeFlags are the flags of the verbs that run a node.
 type nodeFlags struct {
 	logFormat, logLevel, portFile string
+	acceptLoss                    bool
 }
 
 func (f *nodeFlags) add(cmd *cobra.Command, level string) {
 	cmd.Flags().StringVar(&f.logFormat, "log-format", "text", "text or json")
 	cmd.Flags().StringVar(&f.logLevel, "log-level", level, "debug, info, warn or error")
+	cmd.Flags().BoolVar(&f.acceptLoss, "accept-loss", false, "open a store from which events are missing as if they had never been; what is lost is logged and noted in the log")
 	cmd.Flags().StringVar(&f.portFile, "port-file", "", "write the address that the node listens on to this file once it is ready")
 }
 
@@ -78,6 +80,7 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 		return &usageError{err}
 	}
 	opts.node.Logger, opts.node.LookupEnv = logger, a.lookup
+	opts.node.Log.AcceptLoss = flags.acceptLoss
 	opts.node.Log.OnFatal = func(reason string) {
 		logger.Error("the store cannot keep its promises any more; start avxrt again", "reason", reason)
 		os.Exit(log.ExitTryAgain)

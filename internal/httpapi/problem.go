@@ -44,6 +44,9 @@ var (
 	badMedia      = kind{http.StatusUnsupportedMediaType, "AVX2010", "The content type is not spoken here"}
 	badPlan       = kind{http.StatusUnprocessableEntity, "AVX2011", "The new plan was refused"}
 	draining      = kind{http.StatusServiceUnavailable, "AVX2012", "The node is shutting down"}
+	diskFull      = kind{http.StatusInsufficientStorage, "AVX2014", "The disk of the node is full"}
+	busy          = kind{http.StatusServiceUnavailable, "AVX2015", "The node is overloaded"}
+	closedStream  = kind{http.StatusGone, "AVX2016", "The stream was closed"}
 	internal      = kind{http.StatusInternalServerError, "AVX2013", "The node failed"}
 )
 
@@ -66,6 +69,7 @@ func refuseError(w http.ResponseWriter, err error) {
 	var (
 		event   *log.EventError
 		version *log.VersionError
+		closed  *log.StreamClosedError
 		cloud   *cloudevents.Error
 		syntax  *router.SyntaxError
 		large   *http.MaxBytesError
@@ -83,13 +87,21 @@ func refuseError(w http.ResponseWriter, err error) {
 			k = badTopic
 		}
 		refuse(w, k, event.Field+": "+event.Reason, &event.Index)
+	case errors.As(err, &closed):
+		refuse(w, closedStream, closed.Error(), &closed.Index)
+	case errors.Is(err, log.ErrDiskFull):
+		refuse(w, diskFull, err.Error(), nil)
+	case errors.Is(err, log.ErrBusy):
+		refuse(w, busy, err.Error(), nil)
+	case errors.Is(err, log.ErrNotFound):
+		refuse(w, notFound, err.Error(), nil)
 	case errors.As(err, &syntax):
 		refuse(w, badTopic, syntax.Error(), nil)
 	case errors.Is(err, runtime.ErrReservedTopic):
 		refuse(w, reservedTopic, err.Error(), nil)
 	case errors.Is(err, runtime.ErrNotFound):
 		refuse(w, notFound, err.Error(), nil)
-	case errors.Is(err, runtime.ErrDraining) || errors.Is(err, log.ErrClosed):
+	case errors.Is(err, runtime.ErrDraining) || errors.Is(err, log.ErrClosed) || errors.Is(err, log.ErrFailed):
 		refuse(w, draining, err.Error(), nil)
 	default:
 		refuse(w, internal, err.Error(), nil)

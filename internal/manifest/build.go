@@ -27,14 +27,11 @@ func (b *builder) build(in *raw) *Manifest {
 	m.Node.ID = b.setting("node.id", in.Node.ID, m.Node.ID).value
 	m.Node.Data = b.path(b.setting("node.data", in.Node.Data, m.Node.Data))
 	m.HTTP.Listen = b.setting("http.listen", in.HTTP.Listen, m.HTTP.Listen).value
-	m.Log.Durability = b.setting("log.durability", in.Log.Durability, m.Log.Durability).value
+	b.log(in, m)
 	m.Plugins.Dir = b.path(b.setting("plugins.dir", in.Plugins.Dir, m.Plugins.Dir))
 	b.watch(in, m)
 	if !subscriberName.MatchString(m.Node.ID) {
 		b.bad("node.id", "use 1 to 63 of a-z, 0-9 and -, not - first", "%q is no name for a node", m.Node.ID)
-	}
-	if m.Log.Durability != "durable" && m.Log.Durability != "accepted" {
-		b.bad("log.durability", `use "durable" or "accepted"`, "%q is unknown", m.Log.Durability)
 	}
 	b.checkListen(m.HTTP.Listen)
 	seen := map[string]bool{}

@@ -31,6 +31,21 @@ type HTTP struct {
 // Log is the store.
 type Log struct {
 	Durability string // of publishes that do not say: durable (default) or accepted
+	MinFree    int64  // bytes of the disk that are left alone; 0: the log's default
+	Retention  Retention
+}
+
+// Retention says which events may leave the log; zeros: none.
+type Retention struct {
+	MaxAge   time.Duration
+	MaxBytes int64
+	Topics   []TopicRetention
+}
+
+// TopicRetention lets events of some topics leave earlier.
+type TopicRetention struct {
+	Pattern router.Pattern
+	MaxAge  time.Duration
 }
 
 // Plugins is where modules come from.

@@ -11,12 +11,23 @@ type raw struct {
 	} `toml:"http"`
 	Log struct {
 		Durability *string `toml:"durability"`
+		MinFree    *string `toml:"min_free"`
+		Retention  struct {
+			MaxAge   *string             `toml:"max_age"`
+			MaxBytes *string             `toml:"max_bytes"`
+			Topics   []rawTopicRetention `toml:"topics"`
+		} `toml:"retention"`
 	} `toml:"log"`
 	Plugins struct {
 		Dir   *string `toml:"dir"`
 		Watch *bool   `toml:"watch"`
 	} `toml:"plugins"`
 	Subscribers []rawSubscriber `toml:"subscriber"`
+}
+
+type rawTopicRetention struct {
+	Pattern string `toml:"pattern"`
+	MaxAge  string `toml:"max_age"`
 }
 
 type rawSubscriber struct {
@@ -49,7 +60,8 @@ type rawSubscriber struct {
 var knownKeys = []string{
 	"node", "node.id", "node.data",
 	"http", "http.listen",
-	"log", "log.durability",
+	"log", "log.durability", "log.min_free", "log.retention", "log.retention.max_age", "log.retention.max_bytes",
+	"log.retention.topics", "log.retention.topics.pattern", "log.retention.topics.max_age",
 	"plugins", "plugins.dir", "plugins.watch",
 	"subscriber", "subscriber.name", "subscriber.module", "subscriber.sha256", "subscriber.topics", "subscriber.emits",
 	"subscriber.start", "subscriber.partitions", "subscriber.state_version",
@@ -60,7 +72,7 @@ var knownKeys = []string{
 
 // laterKeys are keys that the design names and this version does not have.
 var laterKeys = []string{
-	"provider", "command", "query", "auth", "gateway", "log.retention",
+	"provider", "command", "query", "auth", "gateway",
 	"subscriber.commands", "subscriber.queries", "subscriber.verify", "subscriber.isolate",
 	"subscriber.swap.events", "subscriber.swap.require",
 }

@@ -1,11 +1,13 @@
 package manifest
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/router"
 )
 
 func (b *builder) start(at string, in *rawSubscriber, s *Subscriber) {
@@ -91,19 +93,63 @@ func (b *builder) duration(key, text string, low, high time.Duration) time.Durat
 	return d
 }
 
-// size reads bytes with a binary unit.
+// size reads a size of memory.
 func (b *builder) size(key, text string) int64 {
+	n, ok := parseSize(text)
+	if !ok || n < 64<<10 || n > maxMemory {
+		b.bad(key, "write it like 16MiB, between 64KiB and 1GiB", "%q is no size", text)
+	}
+	return n
+}
+
+// parseSize reads a number with a binary unit, or without.
+func parseSize(text string) (int64, bool) {
 	number, shift := text, 0
-	for unit, s := range map[string]int{"KiB": 10, "MiB": 20, "GiB": 30} {
+	for unit, s := range map[string]int{"KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40} {
 		if rest, ok := strings.CutSuffix(text, unit); ok {
 			number, shift = rest, s
 		}
 	}
-	n, err := strconv.ParseInt(number, 10, 32)
-	if err != nil || n < 1 || n<<shift < 64<<10 || n<<shift > maxMemory {
-		b.bad(key, "write it like 16MiB, between 64KiB and 1GiB", "%q is no size", text)
+	n, err := strconv.ParseInt(number, 10, 62)
+	return n << shift, err == nil && n > 0 && n<<shift>>shift == n
+}
+
+// log reads the settings of the store.
+func (b *builder) log(in *raw, m *Manifest) {
+	m.Log.Durability = b.setting("log.durability", in.Log.Durability, m.Log.Durability).value
+	if m.Log.Durability != "durable" && m.Log.Durability != "accepted" {
+		b.bad("log.durability", `use "durable" or "accepted"`, "%q is unknown", m.Log.Durability)
 	}
-	return n << shift
+	m.Log.MinFree = b.diskSize("log.min_free", in.Log.MinFree)
+	r := &m.Log.Retention
+	r.MaxBytes = b.diskSize("log.retention.max_bytes", in.Log.Retention.MaxBytes)
+	if v := b.setting("log.retention.max_age", in.Log.Retention.MaxAge, "").value; v != "" {
+		r.MaxAge = b.duration("log.retention.max_age", v, time.Minute, maxAge)
+	}
+	for i, t := range in.Log.Retention.Topics {
+		at := fmt.Sprintf("log.retention.topics[%d]", i)
+		p, err := router.ParsePattern(t.Pattern)
+		if err != nil {
+			b.bad(at+".pattern", "", "%v", err)
+		}
+		r.Topics = append(r.Topics, TopicRetention{p, b.duration(at+".max_age", t.MaxAge, time.Minute, maxAge)})
+	}
+}
+
+// maxAge is a hundred years: as good as for ever, and far from the end of a Duration.
+const maxAge = 100 * 365 * 24 * time.Hour
+
+// diskSize reads an optional size of files.
+func (b *builder) diskSize(key string, file *string) int64 {
+	text := b.setting(key, file, "").value
+	if text == "" {
+		return 0
+	}
+	n, ok := parseSize(text)
+	if !ok || n < 1<<20 {
+		b.bad(key, "write it like 100GiB, at least 1MiB", "%q is no size", text)
+	}
+	return n
 }
 
 // count reads a number with a decimal unit.

@@ -1,0 +1,112 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"path/filepath"
+	"strconv"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/log"
+)
+
+// maxStreamPage bounds the events of one answer about a stream.
+const maxStreamPage = 1000
+
+// keyStream is GET /v1/streams/{key}: a page of the events of one key, by version. from is
+// the first version, at the last one (time travel), reverse=true turns it around.
+func (a *api) keyStream(w http.ResponseWriter, r *http.Request) {
+	from, err := number(r, "from", 0)
+	at, err2 := number(r, "at", 0)
+	limit, err3 := number(r, "limit", 100)
+	for _, err := range []error{err, err2, err3} {
+		if err != nil {
+			refuse(w, badRequest, err.Error(), nil)
+			return
+		}
+	}
+	key := r.PathValue("key")
+	store := a.Runtime.Store()
+	if err := store.Sync(r.Context()); err != nil {
+		refuseError(w, err)
+		return
+	}
+	info, err := store.Stream(key)
+	if err == nil && info.Version == 0 {
+		refuse(w, notFound, "no event has the key "+strconv.Quote(key), nil)
+		return
+	}
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	opts := log.StreamOptions{From: abi.Version(from), Backward: r.URL.Query().Get("reverse") == "true", Durable: true}
+	events, err := streamPage(store, key, opts, abi.Version(at), int(min(limit, maxStreamPage)))
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	respond(w, http.StatusOK, map[string]any{
+		"key": key, "version": info.Version, "truncated_before": info.From, "closed": info.Closed, "events": events,
+	})
+}
+
+func streamPage(store *log.Log, key string, opts log.StreamOptions, at abi.Version, limit int) ([]json.RawMessage, error) {
+	if at != 0 && opts.Backward && (opts.From == 0 || opts.From > at) {
+		opts.From = at
+	}
+	reader, err := store.ReadStream(key, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	events := []json.RawMessage{}
+	var ev abi.Event
+	for len(events) < limit && reader.Next(&ev) {
+		if at != 0 && ev.Version > at {
+			break
+		}
+		events = append(events, cloudevents.AppendJSON(nil, &ev))
+	}
+	return events, reader.Err()
+}
+
+// backup is POST /v1/backups with {"dir": …}: a copy of the store on the node's own disk.
+func (a *api) backup(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Dir string `json:"dir"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&in); err != nil || !filepath.IsAbs(in.Dir) {
+		refuse(w, badRequest, `the body must be {"dir": "/an/absolute/path"}, a folder on the node's machine that does not exist yet`, nil)
+		return
+	}
+	head, err := a.Runtime.Store().Backup(r.Context(), filepath.Clean(in.Dir))
+	if err != nil {
+		refuse(w, badRequest, err.Error(), nil)
+		return
+	}
+	respond(w, http.StatusCreated, map[string]any{"dir": in.Dir, "head": head})
+}
+
+// redact is POST /v1/events/{seq}/redaction with {"reason": …}.
+func (a *api) redact(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	seq, err := strconv.ParseUint(r.PathValue("seq"), 10, 64)
+	if err != nil {
+		refuse(w, badRequest, "the seq of an event is a number", nil)
+		return
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&in); err != nil || in.Reason == "" {
+		refuse(w, badRequest, `the body must be {"reason": "why"}; it is kept in the log`, nil)
+		return
+	}
+	report, err := a.Runtime.Store().Redact(r.Context(), abi.Seq(seq), in.Reason)
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	respond(w, http.StatusOK, map[string]any{"seq": report.Seq, "found": report.Found, "copies": report.Copies, "not_reached": report.Unreached})
+}
