@@ -25,11 +25,20 @@ check:
 
 FAULTS = ./log ./runtime ./internal/delivery ./internal/sandbox ./cmd/avxrt
 
+# The records of the fault tests become RELIABILITY.md, also when a test failed.
+RECORDS = $(CURDIR)/.reliability.jsonl
+define prove
+	@rm -f $(RECORDS)
+	AVXRT_FAULTS=$(1) AVXRT_RELIABILITY=$(RECORDS) go test -count=1 -timeout $(2) $(FAULTS); code=$$?; \
+	go run ./internal/fault/table < $(RECORDS) > RELIABILITY.md && cat RELIABILITY.md; exit $$code
+endef
+
 faults:
-	AVXRT_FAULTS=ci go test -count=1 -timeout 30m $(FAULTS)
+	$(call prove,ci,30m)
 
 soak:
-	AVXRT_FAULTS=release go test -count=1 -timeout 12h $(FAULTS)
+	$(call prove,release,12h)
+	AVXRT_FAULTS=release go test -run '^$$' -bench BenchmarkLongRun -benchtime 1x -timeout 12h ./bench
 
 BENCHTIME ?= 1s
 bench:

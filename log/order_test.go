@@ -178,7 +178,9 @@ func clockJumps(p *fault.Promise, jumps int, retention log.Retention) error {
 		if _, err := l.Retain(ctx, retention); err != nil {
 			return err
 		}
-		p.Injected(1)
+		if !retention.Force {
+			p.Injected(1)
+		}
 	}
 	return inOrder(l, n)
 }

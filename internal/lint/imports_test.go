@@ -16,6 +16,7 @@ var allowed = map[string][]string{
 	"plugins":              {},
 	"internal/wasmbin":     {},
 	"internal/fault":       {},
+	"internal/fault/table": {"internal/fault"},
 	"internal/shop":        {},
 	"internal/lint":        {},
 	"internal/delivery":    {"abi"},
