@@ -76,68 +76,6 @@ func BenchmarkRoute(b *testing.B) {
 	}
 }
 
-func BenchmarkAppend(b *testing.B) {
-	for _, batch := range []int{1, 256} {
-		evs := events(batch)
-		for _, d := range []log.Durability{log.Accepted, log.Durable} {
-			b.Run(fmt.Sprintf("batch=%d/%s/kind=log", batch, d), func(b *testing.B) {
-				l, err := log.Open(b.TempDir(), log.Options{})
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer l.Close()
-				for b.Loop() {
-					if _, err := l.Append(ctx, evs, d); err != nil {
-						b.Fatal(err)
-					}
-				}
-				perSecond(b, batch)
-			})
-			b.Run(fmt.Sprintf("batch=%d/%s/kind=baseline-pebble", batch, d), func(b *testing.B) {
-				db := openPebble(b)
-				defer db.Close()
-				seq := uint64(0)
-				for b.Loop() {
-					seq = pebbleAppend(b, db, evs, seq, d)
-				}
-				perSecond(b, batch)
-			})
-		}
-	}
-	b.Run("batch=1/durable/writers=256/kind=log", func(b *testing.B) {
-		l, err := log.Open(b.TempDir(), log.Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer l.Close()
-		evs := events(1)
-		b.SetParallelism(128)
-		b.ResetTimer()
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				if _, err := l.Append(ctx, evs, log.Durable); err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		})
-		perSecond(b, 1)
-	})
-	b.Run("batch=1/durable/writers=256/kind=baseline-pebble", func(b *testing.B) {
-		db := openPebble(b)
-		defer db.Close()
-		evs := events(1)
-		b.SetParallelism(128)
-		b.ResetTimer()
-		b.RunParallel(func(pb *testing.PB) {
-			for seq := uint64(0); pb.Next(); {
-				seq = pebbleAppend(b, db, evs, seq, log.Durable)
-			}
-		})
-		perSecond(b, 1)
-	})
-}
-
 func openPebble(b *testing.B) *pebble.DB {
 	db, err := pebble.Open(b.TempDir(), &pebble.Options{FormatMajorVersion: pebble.FormatNewest, MemTableSize: 32 << 20, Logger: quiet{}})
 	if err != nil {
@@ -172,61 +110,6 @@ func pebbleAppend(b *testing.B, db *pebble.DB, evs []abi.Event, seq uint64, d lo
 		b.Error(err)
 	}
 	return seq
-}
-
-// replayed is how many events the replay benchmarks read.
-const replayed = 200_000
-
-func BenchmarkReplay(b *testing.B) {
-	evs := events(500)
-	b.Run("kind=log", func(b *testing.B) {
-		l, err := log.Open(b.TempDir(), log.Options{TailBytes: 1})
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer l.Close()
-		for range replayed / len(evs) {
-			if _, err := l.Append(ctx, evs, log.Accepted); err != nil {
-				b.Fatal(err)
-			}
-		}
-		for b.Loop() {
-			r := l.NewReader(log.ReadOptions{})
-			var ev abi.Event
-			n := 0
-			for r.Next(&ev) {
-				n += len(ev.Data) >> 8
-			}
-			if n != replayed || r.Close() != nil {
-				b.Fatalf("read %d events: %v", n, r.Err())
-			}
-		}
-		perSecond(b, replayed)
-	})
-	b.Run("kind=baseline-pebble", func(b *testing.B) {
-		db := openPebble(b)
-		defer db.Close()
-		for seq := uint64(0); seq < replayed; {
-			seq = pebbleAppend(b, db, evs, seq, log.Accepted)
-		}
-		for b.Loop() {
-			it, err := db.NewIter(nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			var ev abi.Event
-			n := 0
-			for it.First(); it.Valid(); it.Next() {
-				if abi.DecodeFrame(it.Value(), &ev) == nil {
-					n += len(ev.Data) >> 8
-				}
-			}
-			if n != replayed || it.Close() != nil {
-				b.Fatalf("read %d events", n)
-			}
-		}
-		perSecond(b, replayed)
-	})
 }
 
 func readFile(b *testing.B, path string) []byte {

@@ -16,7 +16,7 @@ type staged struct {
 }
 
 func stagedSize(ev *abi.Event) int {
-	return 4 + eventHeaderLen + len(ev.ID) + len(ev.Source) + len(ev.ContentType) + len(ev.Headers) + len(ev.Data)
+	return 4 + 2 + eventHeaderLen + len(ev.ID) + len(ev.Source) + len(ev.ContentType) + len(ev.Headers) + len(ev.Data)
 }
 
 // chunkWriter encodes staged events into chunks: plan decides how many events go into the
@@ -92,10 +92,15 @@ func (w *chunkWriter) encode(b []byte, first abi.Seq, base int64, before chain, 
 		b = append(le.AppendUint16(b, uint16(len(st.key))), st.key...)
 	}
 	table := len(b)
-	b = b[:table+4*len(events)]
+	topics := table + 4*len(events)
+	b = b[:topics+2*len(events)]
 	w.lastTop = ""
 	for i := range events {
+		if topic := events[i].ev.Topic; topic != w.lastTop {
+			w.enterTopic(topic)
+		}
 		le.PutUint32(b[table+4*i:], uint32(len(b)))
+		le.PutUint16(b[topics+2*i:], w.lastIdx)
 		b = w.appendEvent(b, i, base, &events[i])
 	}
 	le.PutUint32(b[chunkOffMagic:], chunkMagic)
@@ -118,9 +123,6 @@ func seal(b []byte) {
 func (w *chunkWriter) appendEvent(b []byte, i int, base int64, s *staged) []byte {
 	le := binary.LittleEndian
 	ev := s.ev
-	if ev.Topic != w.lastTop {
-		w.enterTopic(ev.Topic)
-	}
 	var key, delta uint16
 	if s.stream != nil {
 		key, delta = s.stream.entry+1, uint16(s.version-s.stream.first)
@@ -139,7 +141,7 @@ func (w *chunkWriter) appendEvent(b []byte, i int, base int64, s *staged) []byte
 	n := len(b)
 	b = b[:n+eventHeaderLen]
 	h := b[n:]
-	le.PutUint16(h, w.lastIdx)
+	le.PutUint16(h, 0)
 	le.PutUint16(h[2:], key)
 	le.PutUint16(h[4:], delta)
 	h[6], h[7] = kind, flags

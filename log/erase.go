@@ -55,7 +55,8 @@ func rewrite(c *chunk, what func(i int) erasure) []byte {
 		b = append(le.AppendUint16(b, uint16(len(c.keys[i].name))), c.keys[i].name...)
 	}
 	table := len(b)
-	b = append(b, make([]byte, 4*c.count)...)
+	topics := table + 4*c.count
+	b = append(b, make([]byte, 6*c.count)...)
 	for i := range c.count {
 		if c.dropped(i) {
 			continue
@@ -67,6 +68,7 @@ func rewrite(c *chunk, what func(i int) erasure) []byte {
 		changed = changed || e != keep
 		if e != drop {
 			le.PutUint32(b[table+4*i:], uint32(len(b)))
+			le.PutUint16(b[topics+2*i:], uint16(c.topicOf(i)))
 			b = appendErased(b, c.raw[c.offset(i):], e)
 		}
 	}
@@ -100,6 +102,7 @@ func appendErased(b, ev []byte, e erasure) []byte {
 	}
 	n := len(b)
 	b = append(b, ev[:head]...)
+	le.PutUint16(b[n:], 0)
 	b[n+7] |= eventRedacted
 	le.PutUint16(b[n+26:], 0)
 	le.PutUint32(b[n+28:], 0)

@@ -14,7 +14,8 @@ import (
 // Options tune a log. The zero value is ready for use.
 type Options struct {
 	// CacheBytes is the size of the block cache for reads of old events and cold state.
-	// Default 64 MiB; more helps replays that do not fit.
+	// Default 256 MiB, taken only as reads need it; the engine counts what waits in memory
+	// to be flushed (up to 128 MiB) against it.
 	CacheBytes int64
 
 	// TailBytes bounds the most recent chunks that are kept in memory, so that live
@@ -92,7 +93,7 @@ type Observer struct {
 const ExitTryAgain = 75
 
 func (o Options) withDefaults() Options {
-	setDefault(&o.CacheBytes, 64<<20)
+	setDefault(&o.CacheBytes, 256<<20)
 	setDefault(&o.TailBytes, 32<<20)
 	setDefault(&o.DedupeWindow, 1_000_000)
 	setDefault(&o.QueueLength, 4096)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"github.com/avx-platform/avxrt/abi"
 )
@@ -15,19 +16,20 @@ import (
 type tail struct {
 	mu struct {
 		sync.RWMutex
-		chunks  []*chunk // ascending, without holes
-		bytes   int
-		head    abi.Seq // last seq that readers can see
-		durable abi.Seq // last seq that is on disk
-		closed  bool
-		wake    chan struct{} // closed and replaced whenever head, durable or closed change
+		chunks []*chunk // ascending, without holes
+		bytes  int
+		closed bool
+		wake   chan struct{} // closed and replaced whenever head, durable or closed change
 	}
-	limit int
+	limit   int
+	head    atomic.Uint64 // last seq that readers can see; written under mu
+	durable atomic.Uint64 // last seq that is on disk; written under mu
 }
 
 func newTail(limit int, head abi.Seq) *tail {
 	t := &tail{limit: limit}
-	t.mu.head, t.mu.durable = head, head
+	t.head.Store(uint64(head))
+	t.durable.Store(uint64(head))
 	t.mu.wake = make(chan struct{})
 	return t
 }
@@ -47,7 +49,7 @@ func (t *tail) publish(chunks []*chunk, head abi.Seq) {
 		drop++
 	}
 	t.mu.chunks = t.mu.chunks[drop:]
-	t.mu.head = head
+	t.head.Store(uint64(head))
 	t.wakeAll()
 }
 
@@ -69,8 +71,8 @@ func (t *tail) replace(first abi.Seq, raw []byte) error {
 func (t *tail) setDurable(seq abi.Seq) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if seq > t.mu.durable {
-		t.mu.durable = seq
+	if uint64(seq) > t.durable.Load() {
+		t.durable.Store(uint64(seq))
 		t.wakeAll()
 	}
 }
@@ -103,22 +105,17 @@ func (t *tail) find(seq abi.Seq) *chunk {
 
 // border returns the last seq that may be read.
 func (t *tail) border(durable bool) abi.Seq {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
 	if durable {
-		return t.mu.durable
+		return abi.Seq(t.durable.Load())
 	}
-	return t.mu.head
+	return abi.Seq(t.head.Load())
 }
 
 // wait returns when seq may be read, the context ends or the log is closed.
 func (t *tail) wait(ctx context.Context, seq abi.Seq, durable bool) error {
 	for {
 		t.mu.RLock()
-		border, closed, wake := t.mu.head, t.mu.closed, t.mu.wake
-		if durable {
-			border = t.mu.durable
-		}
+		border, closed, wake := t.border(durable), t.mu.closed, t.mu.wake
 		t.mu.RUnlock()
 		switch {
 		case border >= seq:
