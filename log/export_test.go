@@ -3,10 +3,10 @@ package log
 import (
 	"encoding/binary"
 	"fmt"
-	"github.com/cockroachdb/pebble/v2"
 	"slices"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/avx-platform/avxrt/abi"
@@ -21,6 +21,12 @@ func WithFS(o Options, fs vfs.FS) Options {
 // WithClock gives a log a clock of the test's.
 func WithClock(o Options, now func() time.Time) Options {
 	o.now = now
+	return o
+}
+
+// WithWallAge plants a breach: retention believes the wall clock.
+func WithWallAge(o Options) Options {
+	o.wallAge = true
 	return o
 }
 
