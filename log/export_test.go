@@ -1,6 +1,7 @@
 package log
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -28,6 +29,19 @@ func WithClock(o Options, now func() time.Time) Options {
 func WithWallAge(o Options) Options {
 	o.wallAge = true
 	return o
+}
+
+// AppendRefused appends events in a request that writes a cursor and then refuses itself.
+func AppendRefused(l *Log, events []abi.Event, subscriber string, refusal error) error {
+	r := &request{events: events, published: true, durability: Durable}
+	if err := l.check(r); err != nil {
+		return err
+	}
+	r.apply = func(_ *sequencer, batch *pebble.Batch) error {
+		_ = batch.Set(cursorKey(nil, subscriber), appendCursor(nil, Cursor{Next: 7}), nil)
+		return refusal
+	}
+	return l.submit(context.Background(), r)
 }
 
 // WithSizes makes the engine's memory and the index's small, so that little data fills files.

@@ -280,6 +280,10 @@ func TestDiskFull(t *testing.T) {
 		if !l.Metrics().DiskFull {
 			t.Error("the metrics do not say so")
 		}
+		// Retention makes room: it must not need any.
+		if r, err := l.Trim(ctx, l.Head()-10, "room is needed"); err != nil || r.To == 0 {
+			t.Fatalf("trim on a full disk: %+v, %v", r, err)
+		}
 		free.Add(20 << 20)
 		if _, err := l.Append(ctx, one(ev), log.Durable); err != nil {
 			t.Fatalf("with room again: %v", err)

@@ -151,7 +151,7 @@ func (l *Log) trim(ctx context.Context, seq abi.Seq, reason string, report *Reta
 	if err != nil {
 		return err
 	}
-	r := &request{events: []abi.Event{ev}, size: stagedSize(&ev), durability: Durable}
+	r := &request{events: []abi.Event{ev}, size: stagedSize(&ev), durability: Durable, relieves: true}
 	r.apply = func(_ *sequencer, batch *pebble.Batch) error {
 		copied, err := l.copySome(batch, leaves, -1)
 		report.Copied += copied

@@ -212,7 +212,7 @@ func (s *sequencer) process(group []*request) {
 }
 
 // grows tells whether r needs a disk with room.
-func (r *request) grows() bool { return len(r.events) > 0 || r.commit != nil }
+func (r *request) grows() bool { return !r.relieves && (r.size > 0 || r.commit != nil) }
 
 func (s *sequencer) refuse(r *request, err error) {
 	s.l.counters.refused.Add(1)
