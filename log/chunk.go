@@ -69,6 +69,7 @@ type chunk struct {
 
 	topics []string   // filled by openDictionaries
 	keys   []keyEntry // likewise
+	hints  []keyHint  // per key, of a chunk that this process wrote; else nil
 }
 
 // keyEntry is one key of a chunk: the version of its first event here, and how many there are.

@@ -133,9 +133,9 @@ func Postings(l *Log) ([]string, error) {
 	}
 	l.index.mu.Lock()
 	defer l.index.mu.Unlock()
-	for _, m := range []map[string]*postings{l.index.mu.writing, l.index.mu.pending} {
-		for key, p := range m {
-			add(hashStream(key), p)
+	for _, m := range []*pending{l.index.mu.writing, l.index.mu.pending} {
+		for i := 0; m != nil && i < len(m.streams); i++ {
+			add(hashStream(m.streams[i].name), m.of(m.streams[i].name))
 		}
 	}
 	it, err := indexRows(l.db)

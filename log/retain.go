@@ -431,7 +431,7 @@ func (l *Log) cleanIndex() error {
 	if len(old) < 2 {
 		return nil
 	}
-	last := map[streamHash]indexRow{}
+	last := map[streamHash]*postings{}
 	into := old[len(old)-1]
 	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: epochKey(nil, old[0].number), UpperBound: epochKey(nil, into.number+1)})
 	if err != nil {
@@ -447,16 +447,16 @@ func (l *Log) cleanIndex() error {
 		if err != nil {
 			return err
 		}
-		last[h] = indexRow{h, p}
+		last[h] = p
 	}
 	batch := l.db.NewBatch()
 	defer batch.Close()
 	_ = batch.DeleteRange(epochKey(nil, old[0].number), epochKey(nil, into.number+1), nil)
 	_ = batch.Set(epochKey(nil, into.number), binary.LittleEndian.AppendUint64(nil, uint64(into.upTo)), nil)
 	into.filter = newFilterFor(len(last))
-	for h, row := range last {
-		tail := row.p.list[len(row.p.list)-1]
-		first := row.p.next - abi.Version(tail.count)
+	for h, p := range last {
+		tail := p.list[len(p.list)-1]
+		first := p.next - abi.Version(tail.count)
 		_ = batch.Set(indexKey(nil, into.number, h, first), appendIndexRow(nil, []posting{tail}), nil)
 		into.filter.add(h.filterHash())
 	}

@@ -235,7 +235,7 @@ func (s *sequencer) encode(batch *pebble.Batch) (chunks []*chunk, bytes int) {
 		op := batch.SetDeferred(9, size)
 		chunkKey(op.Key[:0], first)
 		s.writer.encode(op.Value, first, base, s.chain, flags, rest[:n])
-		c := &chunk{}
+		c := &chunk{hints: s.writer.hints()}
 		if err := errors.Join(op.Finish(), c.openHeader(first, op.Value)); err != nil || !c.openDictionaries() {
 			panic("log: a chunk that was just encoded does not open")
 		}
