@@ -91,6 +91,40 @@ func DecodeChunk(first abi.Seq, raw []byte) ([]abi.Event, error) {
 	return events, nil
 }
 
+// UseChunk does with raw what readers, the index and retention do with a chunk that
+// nobody has checked.
+func UseChunk(first abi.Seq, raw []byte) {
+	var c chunk
+	var ev abi.Event
+	if c.openSome(first, raw) != nil {
+		return
+	}
+	for i := range c.count {
+		if !c.dropped(i) && c.openKeys() {
+			_ = c.event(i, &ev)
+		}
+	}
+	if c.open(first, raw) != nil {
+		return
+	}
+	p := newPending(nil)
+	p.add(&c, firstEvents(nil, &c))
+	p.byStream()
+	_, _ = rewrite(&c, func(i int) erasure { return erasure(i % 3) })
+	for _, key := range c.keys {
+		r := StreamReader{name: key.name, chunk: c}
+		r.find(place{posting: posting{chunk: first, count: uint16(key.count)}, first: key.first})
+	}
+	_, _, _ = c.after(), c.endsGroup(), c.last()
+}
+
+// SplitKeys takes key apart in every way.
+func SplitKeys(key []byte) {
+	_, _, _, _ = splitIndexKey(key)
+	_, _, _, _ = splitUndoKey(key)
+	_ = successor(key)
+}
+
 // Rows decodes b as every kind of row.
 func Rows(b []byte) {
 	_, _ = decodeCursor(b)

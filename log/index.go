@@ -113,7 +113,7 @@ func (x *index) grown(head abi.Seq) {
 
 // run is the index's goroutine. An error ends it; it then is everybody's who asks.
 func (x *index) run() {
-	chunks := chunkCursor{l: x.l, borrow: true}
+	chunks := chunkCursor{l: x.l, borrow: true, open: (*chunk).open}
 	defer chunks.close()
 	for {
 		select {
@@ -224,7 +224,7 @@ func firstEvents(at []uint16, c *chunk) []uint16 {
 		if c.dropped(i) {
 			continue
 		}
-		if key := c.keyOf(i); key > 0 {
+		if key := c.keyOf(i); key > 0 && key <= len(at) {
 			at[key-1] = uint16(i)
 		}
 	}

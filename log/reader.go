@@ -1,7 +1,9 @@
 package log
 
 import (
+	"encoding/binary"
 	"errors"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -34,7 +36,7 @@ type Reader struct {
 
 // NewReader returns a reader; the caller closes it.
 func (l *Log) NewReader(opts ReadOptions) *Reader {
-	r := &Reader{l: l, opts: opts, next: opts.From, chunks: chunkCursor{l: l, borrow: opts.Borrow}}
+	r := &Reader{l: l, opts: opts, next: opts.From, chunks: chunkCursor{l: l, borrow: opts.Borrow, open: (*chunk).openSome}}
 	if border := l.tail.border(opts.Durable); opts.Backward && (r.next == 0 || r.next > border) {
 		r.next = border
 	} else if !opts.Backward {
@@ -58,6 +60,13 @@ func (r *Reader) Next(ev *abi.Event) bool {
 			r.skipChunk()
 			continue
 		}
+		if !r.opts.Backward {
+			i = r.skim(i)
+			r.next = r.chunk.first + abi.Seq(i)
+			if i == r.chunk.count || r.next > border {
+				continue
+			}
+		}
 		r.step()
 		switch {
 		case r.chunk.dropped(i):
@@ -66,13 +75,31 @@ func (r *Reader) Next(ev *abi.Event) bool {
 		case !r.wanted[r.chunk.topicOf(i)]:
 			continue
 		}
-		if !r.chunk.event(i, ev) {
+		if !r.chunk.openKeys() || !r.chunk.event(i, ev) {
 			r.err = damage(r.chunk.first, "an event does not fit into it")
 			return false
 		}
 		return true
 	}
 	return false
+}
+
+// skim returns the index of the first wanted event from i on, or the chunk's count.
+func (r *Reader) skim(i int) int {
+	c := r.chunk
+	if c.format == 1 {
+		return i
+	}
+	table, topic, wanted := c.table, c.topic, r.wanted
+	for ; i < c.count; i++ {
+		switch {
+		case binary.LittleEndian.Uint32(table[4*i:]) == 0:
+			r.holes++
+		case wanted[binary.LittleEndian.Uint16(topic[2*i:])]:
+			return i
+		}
+	}
+	return i
 }
 
 func (r *Reader) step() {
@@ -145,6 +172,7 @@ func (r *Reader) dropped(first abi.Seq) {
 type chunkCursor struct {
 	l      *Log
 	borrow bool // chunks are valid until the next load only
+	open   func(c *chunk, first abi.Seq, raw []byte) error
 	it     *pebble.Iterator
 	own    chunk  // the chunk that load returned, if it is not the tail's
 	slab   []byte // copies of small chunks, which would else be an allocation each
@@ -201,7 +229,7 @@ func (k *chunkCursor) take() (*chunk, error) {
 	if !k.borrow {
 		value = k.keep(value)
 	}
-	return &k.own, k.own.open(first, value)
+	return &k.own, k.open(&k.own, first, value)
 }
 
 // keep copies b to where nobody writes again.
@@ -256,6 +284,9 @@ func (l *Log) withChunk(seq abi.Seq, fn func(*chunk) error) error {
 	if c := l.tail.find(seq); c != nil {
 		return fn(c)
 	}
+	if done, err := l.withPlaced(seq, fn); done || err != nil {
+		return err
+	}
 	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: []byte{spaceChunk + 1}})
 	if err != nil {
 		return err
@@ -278,8 +309,42 @@ func (l *Log) withChunk(seq abi.Seq, fn func(*chunk) error) error {
 	if seq > c.last() {
 		return l.missing(seq)
 	}
+	l.places.note(seq, c.first)
 	return fn(&c)
 }
+
+// withPlaced is withChunk for a seq whose chunk is known; done is false where it is not.
+func (l *Log) withPlaced(seq abi.Seq, fn func(*chunk) error) (done bool, err error) {
+	first := l.places.of(seq)
+	if first == 0 || first > seq {
+		return false, nil
+	}
+	value, closer, err := l.db.Get(chunkKey(nil, first))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer closer.Close()
+	var c chunk
+	if err := c.openHeader(first, value); err != nil || seq > c.last() {
+		return false, err
+	}
+	return true, fn(&c)
+}
+
+// places remembers in which chunk some seqs lie. To look up a key that is known costs a
+// tenth of finding the last one below a seq: for that the engine copies the chunk and reads
+// the one before. An entry may be wrong or overwritten at any time; it is only a guess.
+type places [1 << 14]atomic.Uint64 // first seqs of chunks
+
+// placeSpan is how many neighbouring seqs share an entry.
+const placeSpan = 64
+
+func (p *places) of(seq abi.Seq) abi.Seq { return abi.Seq(p[seq/placeSpan%abi.Seq(len(p))].Load()) }
+
+func (p *places) note(seq, first abi.Seq) { p[seq/placeSpan%abi.Seq(len(p))].Store(uint64(first)) }
 
 func (l *Log) missing(seq abi.Seq) error {
 	if seq < l.First() {

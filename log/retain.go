@@ -249,7 +249,7 @@ const sweepBytes = 1 << 20
 
 // sweep rewrites some chunks and returns how many events it dropped and where to go on.
 func (l *Log) sweep(ctx context.Context, from, before abi.Seq, t *TopicRetention) (events int, next abi.Seq, err error) {
-	chunks := chunkCursor{l: l, borrow: true}
+	chunks := chunkCursor{l: l, borrow: true, open: (*chunk).openChecked} // what is sealed again must be right
 	defer chunks.close()
 	w := rewriting{l: l, leaves: map[abi.Seq]bool{}}
 	next = from
@@ -258,12 +258,15 @@ func (l *Log) sweep(ctx context.Context, from, before abi.Seq, t *TopicRetention
 		if err != nil {
 			return 0, next, err
 		}
-		w.add(c, func(i int) erasure {
+		err = w.add(c, func(i int) erasure {
 			if c.first+abi.Seq(i) < before && t.Match(c.topics[c.topicOf(i)]) {
 				return drop
 			}
 			return keep
 		})
+		if err != nil {
+			return 0, next, err
+		}
 		next = c.last() + 1
 	}
 	a := audit{From: from, To: next - 1, Reason: fmt.Sprintf("older than %s", t.MaxAge), Topics: t.Pattern}
@@ -304,7 +307,7 @@ func (l *Log) retainStream(ctx context.Context, row streamRow) (events int, err 
 	if from <= row.swept || from == 0 {
 		return 0, nil
 	}
-	places, err := l.places(row.key, from)
+	places, err := l.placesOf(row.key, from)
 	if err != nil {
 		return 0, err
 	}
@@ -320,7 +323,9 @@ func (l *Log) retainStream(ctx context.Context, row streamRow) (events int, err 
 			if err != nil {
 				return events, err
 			}
-			w.addStream(c, row.key, from)
+			if err := w.addStream(c, row.key, from); err != nil {
+				return events, err
+			}
 			a.To, places = c.last(), places[1:]
 		}
 		if err := w.commit(ctx, a); err != nil {
@@ -331,8 +336,8 @@ func (l *Log) retainStream(ctx context.Context, row streamRow) (events int, err 
 	return events, l.changeStream(ctx, row.key, func(s *streamRow) { s.swept = from })
 }
 
-// places returns the chunks in which versions of the stream below from lie.
-func (l *Log) places(key string, from abi.Version) ([]abi.Seq, error) {
+// placesOf returns the chunks in which versions of the stream below from lie.
+func (l *Log) placesOf(key string, from abi.Version) ([]abi.Seq, error) {
 	r := &StreamReader{l: l, name: key, low: 1, high: from - 1, view: l.index.look(key)}
 	var seqs []abi.Seq
 	for r.nextRow() {
@@ -354,8 +359,8 @@ type rewriting struct {
 	leaves map[abi.Seq]bool
 }
 
-func (w *rewriting) add(c *chunk, what func(i int) erasure) {
-	raw := rewrite(c, func(i int) erasure {
+func (w *rewriting) add(c *chunk, what func(i int) erasure) error {
+	raw, err := rewrite(c, func(i int) erasure {
 		e := what(i)
 		if e == drop {
 			w.leaves[c.first+abi.Seq(i)] = true
@@ -364,17 +369,18 @@ func (w *rewriting) add(c *chunk, what func(i int) erasure) {
 	})
 	if raw == nil {
 		w.size += len(c.raw) / 64 // reading is work too
-		return
+		return err
 	}
 	w.raws, w.firsts = append(w.raws, raw), append(w.firsts, c.first)
 	w.size += len(raw)
 	w.events = len(w.leaves)
+	return nil
 }
 
 // addStream drops the events of a stream below a version.
-func (w *rewriting) addStream(c *chunk, key string, from abi.Version) {
+func (w *rewriting) addStream(c *chunk, key string, from abi.Version) error {
 	number := c.numberOf(key)
-	w.add(c, func(i int) erasure {
+	return w.add(c, func(i int) erasure {
 		if c.keyOf(i) == number {
 			version := c.keys[number-1].first + abi.Version(binary.LittleEndian.Uint16(c.raw[c.offset(i)+4:]))
 			if version < from {

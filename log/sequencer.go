@@ -236,7 +236,7 @@ func (s *sequencer) encode(batch *pebble.Batch) (chunks []*chunk, bytes int) {
 		chunkKey(op.Key[:0], first)
 		s.writer.encode(op.Value, first, base, s.chain, flags, rest[:n])
 		c := &chunk{hints: s.writer.hints()}
-		if err := errors.Join(op.Finish(), c.openHeader(first, op.Value)); err != nil || !c.openDictionaries() {
+		if err := errors.Join(op.Finish(), c.openHeader(first, op.Value)); err != nil || !c.openTopics() || !c.openKeys() {
 			panic("log: a chunk that was just encoded does not open")
 		}
 		chunks = append(chunks, c)
