@@ -152,6 +152,9 @@ func Resealed(raw []byte) []byte {
 	return b
 }
 
+// KeepsFiles tells whether r has an iterator of the engine open, which keeps its files alive.
+func KeepsFiles(r *Reader) bool { return r.chunks.it != nil }
+
 // Postings lists everything that the stream index says: "hash version chunk count at".
 func Postings(l *Log) ([]string, error) {
 	if err := l.index.wait(l.Head()); err != nil {

@@ -3,6 +3,7 @@ package log
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -16,7 +17,7 @@ type ReadOptions struct {
 	Backward bool                    // from the youngest to the oldest
 	Match    func(topic string) bool // which topics; nil: all. Asked once per distinct topic of a chunk
 	Durable  bool                    // stop at DurableSeq instead of the head: for everything that leaves the process
-	Borrow   bool                    // events are valid until the next call only, and nothing is copied for them
+	Borrow   bool                    // events are valid until the next call only, and nothing is copied for them: for loops that go on to the end, since a reader that rests keeps old files alive
 }
 
 // Reader walks over the events of a log. It belongs to one goroutine. At the end of the
@@ -37,6 +38,7 @@ type Reader struct {
 // NewReader returns a reader; the caller closes it.
 func (l *Log) NewReader(opts ReadOptions) *Reader {
 	r := &Reader{l: l, opts: opts, next: opts.From, chunks: chunkCursor{l: l, borrow: opts.Borrow, open: (*chunk).openSome}}
+	r.chunks.wants = r.wants
 	if border := l.tail.border(opts.Durable); opts.Backward && (r.next == 0 || r.next > border) {
 		r.next = border
 	} else if !opts.Backward {
@@ -139,6 +141,7 @@ func (r *Reader) load() bool {
 		r.dropped(first)
 		return false
 	}
+	r.chunk = nil
 	c, err := r.chunks.load(r.next, r.opts.Backward)
 	if err != nil {
 		if first := r.l.First(); r.next < first { // retention overtook the reader
@@ -157,6 +160,11 @@ func (r *Reader) load() bool {
 	return true
 }
 
+// wants tells whether a topic of c is wanted.
+func (r *Reader) wants(c *chunk) bool {
+	return r.opts.Match == nil || slices.ContainsFunc(c.topics, r.opts.Match)
+}
+
 // dropped moves over what lies below first.
 func (r *Reader) dropped(first abi.Seq) {
 	if r.opts.Backward {
@@ -166,92 +174,6 @@ func (r *Reader) dropped(first abi.Seq) {
 	}
 	r.holes += uint64(first - r.next)
 	r.next = first
-}
-
-// chunkCursor loads chunks one after the other, from the tail where it has them.
-type chunkCursor struct {
-	l      *Log
-	borrow bool // chunks are valid until the next load only
-	open   func(c *chunk, first abi.Seq, raw []byte) error
-	it     *pebble.Iterator
-	own    chunk  // the chunk that load returned, if it is not the tail's
-	slab   []byte // copies of small chunks, which would else be an allocation each
-}
-
-// slabBytes is as much as one large chunk: keeping one event keeps no more than that.
-const slabBytes = chunkSoftBytes
-
-// load returns the chunk that holds seq. The iterator is kept, so that the next chunk in
-// the same direction costs one step.
-func (k *chunkCursor) load(seq abi.Seq, backward bool) (*chunk, error) {
-	if c := k.l.tail.find(seq); c != nil {
-		_ = k.close() // back in memory: an open iterator would only pin old files
-		return c, nil
-	}
-	if k.it != nil && k.advance(backward) {
-		if c, err := k.take(); err != nil || (c.first <= seq && seq <= c.last()) {
-			return c, err
-		}
-	}
-	if err := k.close(); err != nil {
-		return nil, err
-	}
-	it, err := k.l.db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: []byte{spaceChunk + 1}})
-	if err != nil {
-		return nil, err
-	}
-	k.it = it
-	if !it.SeekLT(chunkKey(nil, seq+1)) {
-		return nil, errors.Join(it.Error(), damage(seq, "it is missing"))
-	}
-	c, err := k.take()
-	if err == nil && seq > c.last() {
-		return nil, damage(seq, "it is missing")
-	}
-	return c, err
-}
-
-func (k *chunkCursor) advance(backward bool) bool {
-	if backward {
-		return k.it.Prev()
-	}
-	return k.it.Next()
-}
-
-// take opens the chunk that the iterator is at. Its memory is the engine's and about to be
-// reused, so unless the caller only borrows, it is copied.
-func (k *chunkCursor) take() (*chunk, error) {
-	value, err := k.it.ValueAndErr()
-	if err != nil {
-		return nil, err
-	}
-	first := chunkKeySeq(k.it.Key())
-	if !k.borrow {
-		value = k.keep(value)
-	}
-	return &k.own, k.open(&k.own, first, value)
-}
-
-// keep copies b to where nobody writes again.
-func (k *chunkCursor) keep(b []byte) []byte {
-	if len(b) > slabBytes/8 {
-		return append([]byte(nil), b...)
-	}
-	if len(b) > cap(k.slab)-len(k.slab) {
-		k.slab = make([]byte, 0, slabBytes)
-	}
-	n := len(k.slab)
-	k.slab = append(k.slab, b...)
-	return k.slab[n:len(k.slab):len(k.slab)]
-}
-
-func (k *chunkCursor) close() error {
-	if k.it == nil {
-		return nil
-	}
-	err := k.it.Close()
-	k.it = nil
-	return err
 }
 
 // Event returns the event at seq, or [ErrNotFound] if there is none or retention dropped
