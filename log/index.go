@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/objstorage/objstorageprovider"
@@ -41,14 +43,15 @@ type index struct {
 
 	mu struct {
 		sync.Mutex
-		epochs   []epoch // in the store, oldest first; the slice is never changed
-		pending  *pending
-		writing  *pending      // pending of before, until its file is in the store; it is not changed
-		position abi.Seq       // everything up to here is in pending, writing or the store
-		stored   abi.Seq       // everything up to here is in the store
-		asked    abi.Seq       // somebody waits for stored to come here
-		moved    chan struct{} // closed and replaced when position or err change
-		err      error         // the index cannot go on
+		epochs    []epoch // in the store, oldest first; the slice is never changed
+		writingTo abi.Seq // writing covers the log up to here
+		pending   *pending
+		writing   *pending      // pending of before, until its file is in the store; it is not changed
+		position  abi.Seq       // everything up to here is in pending, writing or the store
+		stored    abi.Seq       // everything up to here is in the store
+		asked     abi.Seq       // somebody waits for stored to come here
+		moved     chan struct{} // closed and replaced when position or err change
+		err       error         // the index cannot go on
 	}
 }
 
@@ -58,6 +61,7 @@ type index struct {
 const (
 	maxPendingPostings = 256 << 10
 	indexLag           = 4096
+	indexPause         = 200 * time.Millisecond // before a full disk is tried again
 )
 
 // epoch is a part of the index that was written at once.
@@ -111,13 +115,15 @@ func (x *index) grown(head abi.Seq) {
 	}
 }
 
-// run is the index's goroutine. An error ends it; it then is everybody's who asks.
+// run is the index's goroutine. An error ends it, and then is everybody's who asks; but
+// where the disk is full it goes on in memory and tries again.
 func (x *index) run() {
 	chunks := chunkCursor{l: x.l, borrow: true, open: (*chunk).open}
-	defer chunks.close()
+	var again <-chan time.Time
 	for {
 		select {
 		case <-x.poked:
+		case <-again:
 		case <-x.stop:
 			x.fail(ErrClosed)
 			return
@@ -126,7 +132,11 @@ func (x *index) run() {
 		if err == nil && x.mustWrite() {
 			err = x.write()
 		}
-		if err != nil {
+		_ = chunks.close() // what rests must not keep old files
+		if again = nil; errors.Is(err, syscall.ENOSPC) {
+			x.l.opts.Logger.Warn("the stream index was not written; it will be tried again", "error", err)
+			again = time.After(indexPause)
+		} else if err != nil {
 			x.fail(err)
 			return
 		}
@@ -231,12 +241,16 @@ func firstEvents(at []uint16, c *chunk) []uint16 {
 	return at
 }
 
-// write brings the postings in memory into the store, as one file.
+// write brings the postings in memory into the store, as one file: those that it could not
+// write the last time, if there are any, else all.
 func (x *index) write() error {
 	x.mu.Lock()
-	writing := x.mu.pending
-	x.mu.writing, x.mu.pending = writing, newPending(writing)
-	e := epoch{number: 1, upTo: x.mu.position}
+	if x.mu.writing == nil {
+		x.mu.writing, x.mu.writingTo = x.mu.pending, x.mu.position
+		x.mu.pending = newPending(x.mu.writing)
+	}
+	writing := x.mu.writing
+	e := epoch{number: 1, upTo: x.mu.writingTo}
 	if n := len(x.mu.epochs); n > 0 {
 		e.number = x.mu.epochs[n-1].number + 1
 	}
