@@ -199,3 +199,6 @@ func Postings(l *Log) ([]string, error) {
 func DropIndex(l *Log) error {
 	return l.db.DeleteRange([]byte{spaceIndex}, []byte{spaceIndex + 1}, pebble.Sync)
 }
+
+// PersistIndex brings the stream index to disk.
+func PersistIndex(l *Log) error { return l.index.persist(l.Head()) }

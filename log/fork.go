@@ -57,11 +57,8 @@ func (l *Log) takeBack(dir string, seq abi.Seq) (at abi.Seq, err error) {
 	}
 	b := db.NewBatch()
 	defer b.Close()
-	for _, e := range epochs {
-		if e.upTo > at {
-			_ = b.DeleteRange(epochKey(nil, e.number), []byte{spaceIndex + 1}, nil)
-			break
-		}
+	if _, err := cutIndex(db, b, epochs, l.First(), at); err != nil {
+		return 0, err
 	}
 	store := rand.Text()[:20]
 	_ = b.Set(metaStore, []byte(store), nil)

@@ -105,6 +105,9 @@ func (l *Log) start() error {
 	if err != nil {
 		return err
 	}
+	if epochs, err = endIndex(l.db, epochs, l.First(), end.head); err != nil {
+		return err
+	}
 	l.index = newIndex(l, epochs, end.head)
 	l.marks = newMarker(l, end.mark())
 	if err := writeMark(l.fs, l.dir, l.store, end.mark()); err != nil {

@@ -1,0 +1,57 @@
+package log_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/log"
+)
+
+// TestIndexEndsWithLog lets the stream index reach the disk before the events that it
+// covers do, and takes the power away: versions go on where the log that is left ends.
+func TestIndexEndsWithLog(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	opts := log.WithSizes(log.WithFS(log.Options{SyncEvery: time.Hour, VerifyEvery: -1}, reuseFS{fs}), 0, 1)
+	l := open(t, "store", opts)
+	appendOK(t, l, log.Durable, event("a", "k", "1"))
+	appendOK(t, l, log.Accepted, event("a", "k", "2"), event("a", "other", "3"))
+	if s, err := l.Stream("k"); err != nil || s.Version != 2 {
+		t.Fatal(s, err)
+	}
+	if err := log.PersistIndex(l); err != nil {
+		t.Fatal(err)
+	}
+	clone := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 0})
+	l = open(t, "store", log.WithFS(log.Options{VerifyEvery: -1}, reuseFS{clone}))
+	equal(t, "head", l.Head(), abi.Seq(1))
+	equal(t, "version", appendOK(t, l, log.Durable, event("a", "k", "2"))[0].Version, abi.Version(2))
+	equal(t, "stream", readStream(t, l, "k", log.StreamOptions{}), "1:1 2:2")
+	equal(t, "version of a lost stream", appendOK(t, l, log.Durable, event("a", "other", "3"))[0].Version, abi.Version(1))
+}
+
+// TestForkKeepsVersions forks a store whose oldest events were dropped: a stream of which no event
+// is left goes on with its next version in the fork too.
+func TestForkKeepsVersions(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, filepath.Join(dir, "a"), log.Options{})
+	appendOK(t, l, log.Durable, event("a", "early", "e1"), event("a", "early", "e2"))
+	fill(t, l, 50)
+	if report, err := l.Trim(ctx, 20, "test"); err != nil || report.To == 0 {
+		t.Fatal(report, err)
+	}
+	at, err := l.Fork(ctx, filepath.Join(dir, "b"), 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fork := open(t, filepath.Join(dir, "b"), log.Options{})
+	equal(t, "head", fork.Head(), at)
+	s, err := fork.Stream("early")
+	if err != nil || s.Version != 2 {
+		t.Errorf("the stream is at version %d, %v, want 2", s.Version, err)
+	}
+	equal(t, "next version", appendOK(t, fork, log.Durable, event("a", "early", "e3"))[0].Version, abi.Version(3))
+}
