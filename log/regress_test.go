@@ -1,6 +1,8 @@
 package log_test
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -54,4 +56,27 @@ func TestForkKeepsVersions(t *testing.T) {
 		t.Errorf("the stream is at version %d, %v, want 2", s.Version, err)
 	}
 	equal(t, "next version", appendOK(t, fork, log.Durable, event("a", "early", "e3"))[0].Version, abi.Version(3))
+}
+
+// TestForkBelowFirst asks for forks at seqs that retention has dropped, or whose append it has cut.
+func TestForkBelowFirst(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, filepath.Join(dir, "a"), log.Options{})
+	for i := range 10 {
+		appendOK(t, l, log.Durable, event("a", "", fmt.Sprint(i, "a")), event("a", "", fmt.Sprint(i, "b")))
+	}
+	if _, err := l.Trim(ctx, 11, "test"); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "first", l.First(), abi.Seq(11))
+	for _, seq := range []abi.Seq{9, 10, 11} {
+		at, err := l.Fork(ctx, filepath.Join(dir, fmt.Sprint("fork", seq)), seq)
+		var refused *log.ForkError
+		if !errors.As(err, &refused) || refused.Floor != 12 {
+			t.Errorf("fork at %d: at %d, %v", seq, at, err)
+		}
+	}
+	if at, err := l.Fork(ctx, filepath.Join(dir, "whole"), 12); err != nil || at != 12 {
+		t.Errorf("fork at 12: at %d, %v", at, err)
+	}
 }

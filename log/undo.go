@@ -254,13 +254,17 @@ func undoTo(db *pebble.DB, seq abi.Seq) error {
 
 // ForkError says that a store cannot be taken back as far as was asked.
 type ForkError struct {
-	Seq   abi.Seq // asked
-	Floor abi.Seq // the lowest that is possible
-	Owner string  // whose records reach back no further; "" for rows of the log itself
+	Seq     abi.Seq // asked
+	Floor   abi.Seq // the lowest that is possible
+	Owner   string  // whose records reach back no further; "" for rows of the log itself
+	Dropped bool    // it is retention that dropped what lies below, not the records
 }
 
 // Error names the lowest possible seq and the reason.
 func (e *ForkError) Error() string {
+	if e.Dropped {
+		return fmt.Sprintf("a fork at seq %d is not possible: retention left the appends from the one that ends at seq %d; fork there, or replay from a backup", e.Seq, e.Floor)
+	}
 	who := "the log"
 	if e.Owner != "" {
 		who = fmt.Sprintf("subscriber %q", e.Owner)
