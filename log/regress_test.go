@@ -80,3 +80,20 @@ func TestForkBelowFirst(t *testing.T) {
 		t.Errorf("fork at 12: at %d, %v", at, err)
 	}
 }
+
+// TestDedupeAfterOldTwin publishes an id again that has left the window, and then once more.
+func TestDedupeAfterOldTwin(t *testing.T) {
+	l := open(t, t.TempDir(), log.Options{DedupeWindow: 4})
+	appendOK(t, l, log.Durable, event("a", "", "x"))
+	emits := []abi.Event{event("a", "", ""), event("a", "", ""), event("a", "", ""), event("a", "", "")}
+	if _, err := l.AppendIf(ctx, emits, log.Conditions{Producer: "p", Sequence: 1}, log.Durable); err != nil {
+		t.Fatal(err)
+	}
+	second := appendOK(t, l, log.Durable, event("a", "", "x"))[0]
+	equal(t, "beyond the window", second.Duplicate, false)
+	appendOK(t, l, log.Durable, event("a", "", "1"), event("a", "", "2"), event("a", "", "3"))
+	third := appendOK(t, l, log.Durable, event("a", "", "x"))[0]
+	if !third.Duplicate || third.Seq != second.Seq {
+		t.Errorf("an event of 3 events ago was appended again: %+v, the first was %+v", third, second)
+	}
+}
