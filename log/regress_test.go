@@ -97,3 +97,26 @@ func TestDedupeAfterOldTwin(t *testing.T) {
 		t.Errorf("an event of 3 events ago was appended again: %+v, the first was %+v", third, second)
 	}
 }
+
+// TestVersionsOfForgottenStreams makes the sequencer forget a stream right after it was appended to.
+func TestVersionsOfForgottenStreams(t *testing.T) {
+	l := open(t, t.TempDir(), log.Options{})
+	n := 0
+	ask := func(streams int) { // about streams that do not exist
+		for streams > 0 {
+			c := log.Conditions{}
+			for ; streams > 0 && len(c.Streams) < 1<<14; streams-- {
+				c.Streams = append(c.Streams, log.Expected{Key: fmt.Sprint("none", n)})
+				n++
+			}
+			if _, err := l.AppendIf(ctx, nil, c, log.Accepted); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const generation = 1 << 19
+	ask(generation - 1)
+	appendOK(t, l, log.Durable, event("a", "k", "1"), event("a", "l", "2"))
+	ask(generation + 1)
+	equal(t, "version", appendOK(t, l, log.Durable, event("a", "k", "3"))[0].Version, abi.Version(2))
+}
