@@ -38,8 +38,14 @@ func (e logEnd) mark() mark { return mark{seq: e.head, chain: e.chain, quiet: e.
 // openEngine opens the engine's part of the store. loss is what had to be cut off for it.
 func (l *Log) openEngine() (loss *DamageError, err error) {
 	_ = l.opts.fs.Remove(l.opts.fs.PathJoin(l.dir, indexFile)) // a crash left it there
+	switch loss, err = l.engineGone(); {
+	case err != nil:
+		return nil, err
+	case loss != nil && !l.opts.AcceptLoss:
+		return nil, loss
+	}
 	if l.db, err = pebble.Open(l.dir, l.engine); err == nil {
-		return nil, nil
+		return loss, nil
 	}
 	if !isDamage(err) {
 		return nil, err
@@ -49,6 +55,22 @@ func (l *Log) openEngine() (loss *DamageError, err error) {
 	}
 	l.db, err = pebble.Open(l.dir, l.engine)
 	return loss, err
+}
+
+// engineGone says whether the head mark is of an engine whose list of files is not there. The
+// engine would take the folder for a new one, and delete whatever is still in it.
+func (l *Log) engineGone() (*DamageError, error) {
+	m, _, err := readMark(l.opts.fs, l.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	d, err := pebble.Peek(l.dir, l.opts.fs)
+	if err != nil || d.Exists {
+		return nil, err
+	}
+	return &DamageError{
+		What: "the engine's list of its files is missing, so all of the log is", From: 1, To: max(m.seq, 1), Remedy: lossRemedy,
+	}, nil
 }
 
 // recover reads where the log ends and compares that with the head mark. What is missing

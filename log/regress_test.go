@@ -3,7 +3,9 @@ package log_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,4 +121,45 @@ func TestVersionsOfForgottenStreams(t *testing.T) {
 	appendOK(t, l, log.Durable, event("a", "k", "1"), event("a", "l", "2"))
 	ask(generation + 1)
 	equal(t, "version", appendOK(t, l, log.Durable, event("a", "k", "3"))[0].Version, abi.Version(2))
+}
+
+// TestMarkWithoutEngine opens a store of which only the head mark is left, or in which the
+// engine does not know its files any more: nothing is deleted, unless that is accepted.
+func TestMarkWithoutEngine(t *testing.T) {
+	for _, all := range []bool{true, false} {
+		dir := t.TempDir()
+		l := open(t, dir, log.Options{})
+		appendOK(t, l, log.Durable, event("a", "", "1"), event("a", "", "2"))
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		names, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := map[string]bool{}
+		for _, e := range names {
+			if left[e.Name()] = true; e.Name() != "HEAD" && (all || strings.HasPrefix(e.Name(), "marker.manifest")) {
+				delete(left, e.Name())
+				if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		l, err = log.Open(dir, log.Options{})
+		var d *log.DamageError
+		if err == nil {
+			_ = l.Close()
+		}
+		if !errors.As(err, &d) || d.From != 1 || d.To != 2 {
+			t.Fatalf("a store without its events was opened: %v", err)
+		}
+		for name := range left {
+			if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+				t.Error(err)
+			}
+		}
+		l = open(t, dir, log.Options{AcceptLoss: true})
+		equal(t, "events", len(readAll(t, l, log.ReadOptions{Match: func(topic string) bool { return topic == "$sys.loss" }})), 1)
+	}
 }
