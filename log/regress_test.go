@@ -163,3 +163,20 @@ func TestMarkWithoutEngine(t *testing.T) {
 		equal(t, "events", len(readAll(t, l, log.ReadOptions{Match: func(topic string) bool { return topic == "$sys.loss" }})), 1)
 	}
 }
+
+// TestRedactAfterOpen redacts in a store that was just opened and whose index was read from disk.
+func TestRedactAfterOpen(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, log.Options{})
+	fill(t, l, 50)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, dir, log.Options{})
+	if _, err := l.Stream("k1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Redact(ctx, 3, "test"); err != nil {
+		t.Fatal(err)
+	}
+}
