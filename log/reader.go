@@ -180,7 +180,7 @@ func (r *Reader) dropped(first abi.Seq) {
 // it. It may lie above DurableSeq. Its memory is its own.
 func (l *Log) Event(seq abi.Seq) (abi.Event, error) {
 	var ev abi.Event
-	if seq == 0 || seq > l.Head() {
+	if seq < l.First() || seq > l.Head() { // what was dropped a moment ago is still in the tail
 		return ev, ErrNotFound
 	}
 	err := l.withChunk(seq, func(c *chunk) error {

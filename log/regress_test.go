@@ -180,3 +180,16 @@ func TestRedactAfterOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestTrimmedIsGone reads by seq what was dropped a moment ago.
+func TestTrimmedIsGone(t *testing.T) {
+	l := open(t, t.TempDir(), log.Options{})
+	fill(t, l, 10)
+	if _, err := l.Trim(ctx, 6, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if ev, err := l.Event(2); !errors.Is(err, log.ErrNotFound) {
+		t.Errorf("event 2, below %d: %v, %v", l.First(), ev.ID, err)
+	}
+	equal(t, "duplicate", appendOK(t, l, log.Durable, event("t2", "k2", "2"))[0].Duplicate, false)
+}
