@@ -202,3 +202,10 @@ func DropIndex(l *Log) error {
 
 // PersistIndex brings the stream index to disk.
 func PersistIndex(l *Log) error { return l.index.persist(l.Head()) }
+
+// TailSize returns how many chunks are in memory, and how many bytes the tail counts.
+func TailSize(l *Log) (chunks, bytes int) {
+	l.tail.mu.RLock()
+	defer l.tail.mu.RUnlock()
+	return len(l.tail.mu.chunks), l.tail.mu.bytes
+}

@@ -193,3 +193,42 @@ func TestTrimmedIsGone(t *testing.T) {
 	}
 	equal(t, "duplicate", appendOK(t, l, log.Durable, event("t2", "k2", "2"))[0].Duplicate, false)
 }
+
+// TestAuditStays lets retention drop every topic but one: what says that an event was erased
+// before stays with the event.
+func TestAuditStays(t *testing.T) {
+	at := time.Now()
+	l := open(t, t.TempDir(), log.WithClock(log.Options{}, func() time.Time { at = at.Add(time.Second); return at }))
+	appendOK(t, l, log.Durable, event("stays", "", "1"))
+	others := log.Retention{Topics: []log.TopicRetention{
+		{Pattern: "others", Match: func(topic string) bool { return topic != "stays" }, MaxAge: time.Nanosecond},
+	}}
+	for i := range 3 {
+		appendOK(t, l, log.Durable, event("late", "", fmt.Sprint("late", i)))
+		if _, err := l.Retain(ctx, others); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Redact(ctx, 1, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verify(t, l)
+}
+
+// TestTailKeepsCount erases much of what is in memory again and again: the tail is as large
+// as before.
+func TestTailKeepsCount(t *testing.T) {
+	l := open(t, t.TempDir(), log.Options{TailBytes: 64 << 10})
+	large := event("a", "", "")
+	large.Data = make([]byte, 8<<10)
+	for range 12 {
+		seq := appendOK(t, l, log.Durable, large)[0].Seq
+		if _, err := l.Redact(ctx, seq, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chunks, bytes := log.TailSize(l)
+	if chunks < 20 || bytes > 64<<10 {
+		t.Errorf("%d chunks and %d bytes are in memory", chunks, bytes)
+	}
+}

@@ -27,7 +27,8 @@ type Retention struct {
 	Force bool
 }
 
-// TopicRetention drops events of some topics.
+// TopicRetention drops events of some topics; the audit events [TopicRetained] and
+// [TopicRedacted] stay as long as what they tell of, for [Log.Verify] wants them.
 type TopicRetention struct {
 	Pattern string // for the audit event
 	Match   func(topic string) bool
@@ -259,7 +260,8 @@ func (l *Log) sweep(ctx context.Context, from, before abi.Seq, t *TopicRetention
 			return 0, next, err
 		}
 		err = w.add(c, func(i int) erasure {
-			if c.first+abi.Seq(i) < before && t.Match(c.topics[c.topicOf(i)]) {
+			topic := c.topics[c.topicOf(i)]
+			if c.first+abi.Seq(i) < before && topic != TopicRetained && topic != TopicRedacted && t.Match(topic) {
 				return drop
 			}
 			return keep
