@@ -74,7 +74,7 @@ type request struct {
 	attach     *Attachment
 	streams    []string                              // to be looked up for apply
 	apply      func(*sequencer, *pebble.Batch) error // runs alone in its group, behind the events
-	relieves   bool                                  // it makes room on the disk, so a full one does not stop it
+	relieves   bool                                  // a full disk does not stop it: it makes room, or must be said
 	durability Durability
 
 	cold     []string    // streams that the sequencer did not know

@@ -110,15 +110,20 @@ func (l *Log) start() error {
 	}
 	l.index = newIndex(l, epochs, end.head)
 	l.marks = newMarker(l, end.mark())
-	if err := writeMark(l.fs, l.dir, l.store, end.mark()); err != nil {
-		return fmt.Errorf("write the head mark: %w", err)
+	if loss == nil {
+		if err := writeMark(l.fs, l.dir, l.store, end.mark()); err != nil {
+			return fmt.Errorf("write the head mark: %w", err)
+		}
 	}
 	s := newSequencer(l, end)
 	if err := s.loadDedupe(); err != nil {
 		return err
 	}
 	l.worker(s.run, s.waitSyncs, s.resolveAll, s.loadFilter, l.index.run, func() { l.marks.run(end.mark()) }, l.verifyAlways)
-	return l.reportLoss(loss)
+	if loss != nil {
+		return l.reportLoss(loss)
+	}
+	return nil
 }
 
 // worker runs the goroutines of the log until Close.

@@ -1,7 +1,6 @@
 package log
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
@@ -262,22 +261,22 @@ func (l *Log) compareChain(m mark) (*DamageError, error) {
 	return nil, nil
 }
 
-// reportLoss tells of a loss that the operator accepted, in the log itself too.
+// reportLoss tells of a loss that the operator accepted, in the log itself too: a full disk
+// does not stop that, since what is left must be readable. Only then the mark is the new one:
+// a crash before leaves the loss to be accepted again.
 func (l *Log) reportLoss(loss *DamageError) error {
-	if loss == nil {
-		return nil
-	}
 	l.damaged(loss)
-	return l.appendSystem(l.ctx, "$sys.loss", map[string]any{"what": loss.What, "from": loss.From, "to": loss.To})
-}
-
-// appendSystem appends an event of the log's own.
-func (l *Log) appendSystem(ctx context.Context, topic string, data any) error {
-	ev, err := systemEvent(topic, data)
+	ev, err := systemEvent("$sys.loss", map[string]any{"what": loss.What, "from": loss.From, "to": loss.To})
+	if err == nil {
+		err = l.submit(l.ctx, &request{events: []abi.Event{ev}, size: stagedSize(&ev), durability: Durable, relieves: true})
+	}
 	if err != nil {
+		close(l.closing)
+		<-l.stopped
 		return err
 	}
-	return l.submit(ctx, &request{events: []abi.Event{ev}, size: stagedSize(&ev), durability: Durable})
+	l.marks.hurry()
+	return nil
 }
 
 func systemEvent(topic string, data any) (abi.Event, error) {

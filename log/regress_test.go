@@ -232,3 +232,25 @@ func TestTailKeepsCount(t *testing.T) {
 		t.Errorf("%d chunks and %d bytes are in memory", chunks, bytes)
 	}
 }
+
+// TestLossOnFullDisk accepts a loss where the disk is full: the store is opened, the loss is
+// told in the log, and what is left can be read.
+func TestLossOnFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, log.Options{})
+	appendOK(t, l, log.Durable, event("a", "", "1"))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "HEAD")); err != nil {
+		t.Fatal(err)
+	}
+	l, err := log.Open(dir, log.Options{AcceptLoss: true, MinFree: 1 << 60})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "events", readAll(t, l, log.ReadOptions{})[1][:11], "2 $sys.loss")
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
