@@ -2,6 +2,7 @@ package log
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -118,6 +119,10 @@ func (l *Log) AppendIf(ctx context.Context, events []abi.Event, c Conditions, d 
 	return r.receipts, nil
 }
 
+// maxRequestBytes bounds what is appended as a whole: the engine panics at a
+// batch of 4 GiB, and its memory is taken at once.
+const maxRequestBytes = 256 << 20
+
 // check looks at what can be seen without the sequencer.
 func (l *Log) check(r *request) error {
 	for i := range r.events {
@@ -126,6 +131,10 @@ func (l *Log) check(r *request) error {
 			return err
 		}
 		r.size += stagedSize(&r.events[i])
+	}
+	if r.size > maxRequestBytes {
+		l.counters.refused.Add(1)
+		return &EventError{-1, "size", fmt.Sprintf("the events take %d bytes, at most %d may be appended at once; use several appends", r.size, maxRequestBytes)}
 	}
 	if r.conditions != nil {
 		if err := r.conditions.check(); err != nil {

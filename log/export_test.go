@@ -209,3 +209,19 @@ func TailSize(l *Log) (chunks, bytes int) {
 	defer l.tail.mu.RUnlock()
 	return len(l.tail.mu.chunks), l.tail.mu.bytes
 }
+
+// ReadFilters reads the filters of the epochs as at open; what it returns hands them over.
+func ReadFilters(l *Log) func() {
+	read := map[uint32]*filter{}
+	l.index.mu.Lock()
+	epochs := l.index.mu.epochs
+	l.index.mu.Unlock()
+	for _, e := range epochs {
+		read[e.number], _ = l.index.readFilter(e.number, newFilter())
+	}
+	return func() {
+		for number, f := range read {
+			l.index.know(number, f)
+		}
+	}
+}

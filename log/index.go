@@ -43,15 +43,16 @@ type index struct {
 
 	mu struct {
 		sync.Mutex
-		epochs    []epoch // in the store, oldest first; the slice is never changed
-		writingTo abi.Seq // writing covers the log up to here
-		pending   *pending
-		writing   *pending      // pending of before, until its file is in the store; it is not changed
-		position  abi.Seq       // everything up to here is in pending, writing or the store
-		stored    abi.Seq       // everything up to here is in the store
-		asked     abi.Seq       // somebody waits for stored to come here
-		moved     chan struct{} // closed and replaced when position or err change
-		err       error         // the index cannot go on
+		epochs   []epoch // in the store, oldest first; the slice is never changed
+		pending  *pending
+		writing  *pending      // pending of before, until its file is in the store; it is not changed
+		upTo     abi.Seq       // everything up to here is in writing or the store
+		noSpace  error         // the disk was full when writing was last to be stored
+		position abi.Seq       // everything up to here is in pending, writing or the store
+		stored   abi.Seq       // everything up to here is in the store
+		asked    abi.Seq       // somebody waits for stored to come here
+		moved    chan struct{} // closed and replaced when position or err change
+		err      error         // the index cannot go on
 	}
 }
 
@@ -61,7 +62,6 @@ type index struct {
 const (
 	maxPendingPostings = 256 << 10
 	indexLag           = 4096
-	indexPause         = 200 * time.Millisecond // before a full disk is tried again
 )
 
 // epoch is a part of the index that was written at once.
@@ -115,28 +115,25 @@ func (x *index) grown(head abi.Seq) {
 	}
 }
 
-// run is the index's goroutine. An error ends it, and then is everybody's who asks; but
-// where the disk is full it goes on in memory and tries again.
+// run is the index's goroutine. An error ends it; it then is everybody's who asks.
 func (x *index) run() {
 	chunks := chunkCursor{l: x.l, borrow: true, open: (*chunk).open}
-	var again <-chan time.Time
+	defer chunks.close()
 	for {
 		select {
 		case <-x.poked:
-		case <-again:
 		case <-x.stop:
 			x.fail(ErrClosed)
 			return
 		}
 		err := x.follow(&chunks)
 		if err == nil && x.mustWrite() {
-			err = x.write()
+			err = x.writeIfRoom()
 		}
-		_ = chunks.close() // what rests must not keep old files
-		if again = nil; errors.Is(err, syscall.ENOSPC) {
-			x.l.opts.Logger.Warn("the stream index was not written; it will be tried again", "error", err)
-			again = time.After(indexPause)
-		} else if err != nil {
+		if err == nil {
+			err = chunks.close() // until it is poked again an iterator would keep old files, which redaction waits for
+		}
+		if err != nil {
 			x.fail(err)
 			return
 		}
@@ -174,7 +171,7 @@ func (x *index) follow(chunks *chunkCursor) error {
 			return fmt.Errorf("index the streams: %w", err)
 		}
 		if x.take(c) {
-			if err := x.write(); err != nil {
+			if err := x.writeIfRoom(); err != nil {
 				return fmt.Errorf("index the streams: %w", err)
 			}
 		}
@@ -182,11 +179,32 @@ func (x *index) follow(chunks *chunkCursor) error {
 	return nil
 }
 
-// mustWrite tells whether somebody waits for what is only in memory.
+// mustWrite tells whether somebody waits for what is only in memory, or the disk was full
+// when it was last to be written.
 func (x *index) mustWrite() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.mu.stored < x.mu.asked
+	return x.mu.stored < x.mu.asked || x.mu.writing != nil
+}
+
+// retryIndex is how long the index waits for room on the disk before it looks again.
+const retryIndex = time.Second
+
+// writeIfRoom is write, but a full disk is no error: the postings stay in memory, from
+// where they are read, and are written later.
+func (x *index) writeIfRoom() error {
+	err := x.write()
+	if err != nil && !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	if err != nil {
+		time.AfterFunc(retryIndex, x.poke)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.mu.noSpace = err
+	x.wakeAll()
+	return nil
 }
 
 // persist returns when the rows in the store cover the log up to seq: the log may then
@@ -194,7 +212,8 @@ func (x *index) mustWrite() bool {
 func (x *index) persist(seq abi.Seq) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for x.mu.stored < seq && x.mu.err == nil {
+	x.mu.noSpace = nil // of before
+	for x.mu.stored < seq && x.mu.err == nil && x.mu.noSpace == nil {
 		x.mu.asked = max(x.mu.asked, seq)
 		moved := x.mu.moved
 		x.poke()
@@ -202,10 +221,13 @@ func (x *index) persist(seq abi.Seq) error {
 		<-moved
 		x.mu.Lock()
 	}
-	if x.mu.stored >= seq {
+	switch {
+	case x.mu.stored >= seq:
 		return nil
+	case x.mu.err != nil:
+		return x.mu.err
 	}
-	return x.mu.err
+	return fmt.Errorf("%w (write the stream index: %w)", ErrDiskFull, x.mu.noSpace)
 }
 
 func (x *index) position() abi.Seq {
@@ -241,16 +263,16 @@ func firstEvents(at []uint16, c *chunk) []uint16 {
 	return at
 }
 
-// write brings the postings in memory into the store, as one file: those that it could not
-// write the last time, if there are any, else all.
+// write brings the postings in memory into the store, as one file. Where that failed before
+// it is the same ones that are tried again.
 func (x *index) write() error {
 	x.mu.Lock()
 	if x.mu.writing == nil {
-		x.mu.writing, x.mu.writingTo = x.mu.pending, x.mu.position
+		x.mu.writing, x.mu.upTo = x.mu.pending, x.mu.position
 		x.mu.pending = newPending(x.mu.writing)
 	}
 	writing := x.mu.writing
-	e := epoch{number: 1, upTo: x.mu.writingTo}
+	e := epoch{number: 1, upTo: x.mu.upTo}
 	if n := len(x.mu.epochs); n > 0 {
 		e.number = x.mu.epochs[n-1].number + 1
 	}
@@ -431,16 +453,22 @@ func (x *index) existing() (*filter, error) {
 		if err != nil {
 			return nil, err
 		}
-		x.mu.Lock()
-		x.mu.epochs = slices.Clone(x.mu.epochs)
-		for i := range x.mu.epochs {
-			if x.mu.epochs[i].number == e.number {
-				x.mu.epochs[i].filter = f
-			}
-		}
-		x.mu.Unlock()
+		x.know(e.number, f)
 	}
 	return all, nil
+}
+
+// know gives an epoch its filter, unless it has one: that is of the streams that it was
+// merged with, or written with, since f was read.
+func (x *index) know(number uint32, f *filter) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.mu.epochs = slices.Clone(x.mu.epochs)
+	for i := range x.mu.epochs {
+		if e := &x.mu.epochs[i]; e.number == number && e.filter == nil {
+			e.filter = f
+		}
+	}
 }
 
 // rowsOfStreams adds the streams that have a row of their own, for a stream may be closed

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -252,5 +254,76 @@ func TestLossOnFullDisk(t *testing.T) {
 	equal(t, "events", readAll(t, l, log.ReadOptions{})[1][:11], "2 $sys.loss")
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestIndexOnFullDisk lets the stream index find the disk full once: it goes on when there is room.
+func TestIndexOnFullDisk(t *testing.T) {
+	var full atomic.Bool
+	fs := fullFS{vfs.NewMem(), &full}
+	l := open(t, "db", log.WithSizes(log.WithFS(log.Options{VerifyEvery: -1, MinFree: -1}, reuseFS{fs}), 0, 4))
+	full.Store(true)
+	for i := range 8 {
+		appendOK(t, l, log.Durable, event("a", fmt.Sprint("k", i), fmt.Sprint(i)))
+	}
+	_, _ = l.Stream("k1")
+	full.Store(false)
+	for i := range 8 {
+		appendOK(t, l, log.Durable, event("a", fmt.Sprint("k", i), fmt.Sprint(i, "b")))
+	}
+	equal(t, "stream", readStream(t, l, "k1", log.StreamOptions{}), "1:1 2:1b")
+	if err := log.PersistIndex(l); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "stream", readStream(t, l, "k1", log.StreamOptions{}), "1:1 2:1b")
+}
+
+// fullFS is a disk without room for files of the stream index.
+type fullFS struct {
+	vfs.FS
+	full *atomic.Bool
+}
+
+func (f fullFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if f.full.Load() && strings.HasSuffix(name, "streams.ingest") {
+		return nil, &os.PathError{Op: "create", Path: name, Err: syscall.ENOSPC}
+	}
+	return f.FS.Create(name, category)
+}
+
+// TestMergedEpochKeepsStreams lets the filter of an epoch, as it was read before retention
+// merged others into it, come too late: the streams of the others are still found.
+func TestMergedEpochKeepsStreams(t *testing.T) {
+	l := open(t, t.TempDir(), log.WithSizes(log.Options{}, 0, 1))
+	appendOK(t, l, log.Durable, event("a", "early", "e1"), event("a", "early", "e2"))
+	if err := log.PersistIndex(l); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, l, 5)
+	if err := log.PersistIndex(l); err != nil {
+		t.Fatal(err)
+	}
+	late := log.ReadFilters(l)
+	if _, err := l.Trim(ctx, l.Head(), "test"); err != nil {
+		t.Fatal(err)
+	}
+	late()
+	s, err := l.Stream("early")
+	equal(t, "version", fmt.Sprint(s.Version, err), "2 <nil>")
+}
+
+// TestTooLargeRequest appends more at once than the engine takes: it is said what is too
+// large, and the engine does not panic.
+func TestTooLargeRequest(t *testing.T) {
+	l := open(t, t.TempDir(), log.Options{})
+	events := make([]abi.Event, 400)
+	data := make([]byte, abi.MaxEventBytes-1000)
+	for i := range events {
+		events[i] = abi.Event{Topic: "a", Data: data}
+	}
+	_, err := l.Append(ctx, events, log.Durable)
+	var e *log.EventError
+	if !errors.As(err, &e) || e.Index != -1 || e.Field != "size" {
+		t.Errorf("got %v", err)
 	}
 }

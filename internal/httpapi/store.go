@@ -28,11 +28,10 @@ func (a *api) keyStream(w http.ResponseWriter, r *http.Request) {
 	}
 	key := r.PathValue("key")
 	store := a.Runtime.Store()
-	if err := store.Sync(r.Context()); err != nil {
-		refuseError(w, err)
-		return
-	}
 	info, err := store.Stream(key)
+	if err == nil { // afterwards: what is told must not be taken back by a crash
+		err = store.Sync(r.Context())
+	}
 	if err == nil && info.Version == 0 {
 		refuse(w, notFound, "no event has the key "+strconv.Quote(key), nil)
 		return
