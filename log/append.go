@@ -53,7 +53,8 @@ const (
 // Conditions make an append depend on more than its own events. The zero value asks for nothing.
 type Conditions struct {
 	// Streams must all be as expected, else nothing is appended and the answer is a
-	// [*VersionError] with Index -1. They need not be streams of the events.
+	// [*VersionError] with Index -1. They need not be streams of the events. Where all events
+	// were appended before, that is answered instead: a retry finds its own first try.
 	Streams []Expected
 
 	// Producer and Sequence make the append idempotent for as long as the store lives. A

@@ -20,7 +20,8 @@ const partial = ".partial"
 
 // Backup writes a copy of the store, as it is when all that readers can see now is on
 // disk, into the new folder dir, while everything goes on. Files are hard-linked where
-// dir is on the same file system. It returns the head of the copy. A backup is a store:
+// dir is on the same file system. It returns the seq up to which the copy is whole for
+// certain; what was appended meanwhile may be in it too. A backup is a store:
 // it can be opened, verified, forked and exported where it lies.
 func (l *Log) Backup(ctx context.Context, dir string) (abi.Seq, error) {
 	if _, err := l.opts.fs.Stat(dir); !errors.Is(err, os.ErrNotExist) {

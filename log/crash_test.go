@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -129,8 +130,9 @@ type history struct {
 	counted int
 }
 
+// crashOptions give a log a small index, so that its files are written all the time.
 func crashOptions(fs vfs.FS) log.Options {
-	return log.WithFS(log.Options{CacheBytes: 1 << 20, SyncEvery: time.Hour, VerifyEvery: -1}, fs)
+	return log.WithSizes(log.WithFS(log.Options{CacheBytes: 1 << 20, SyncEvery: time.Hour, VerifyEvery: -1}, fs), 0, 6)
 }
 
 func (h *history) open(fs vfs.FS) (err error) {
@@ -210,12 +212,16 @@ func (h *history) compare(l *log.Log) error {
 		return err
 	}
 	in, out, handled := 0, map[string]int{}, 0
+	var stream []string
 	r := l.NewReader(log.ReadOptions{Borrow: true})
 	defer r.Close()
 	var ev abi.Event
 	for want := abi.Seq(1); r.Next(&ev); want++ {
 		if ev.Seq != want {
 			return fmt.Errorf("seq %d follows %d", ev.Seq, want-1)
+		}
+		if ev.Key == "k" {
+			stream = append(stream, fmt.Sprintf("%d:%d", ev.Version, ev.Seq))
 		}
 		if ev.Topic == "out" {
 			out[strings.Clone(ev.ID)]++
@@ -238,7 +244,25 @@ func (h *history) compare(l *log.Log) error {
 	if in < h.durable {
 		return fmt.Errorf("%d events survived, %d were acknowledged as durable", in, h.durable)
 	}
-	return h.compareSubscriber(l, cursor, handled, out)
+	return errors.Join(compareStream(l, stream), h.compareSubscriber(l, cursor, handled, out))
+}
+
+// compareStream checks that the stream of key k, which the index finds, is the one in the log.
+func compareStream(l *log.Log, want []string) error {
+	r, err := l.ReadStream("k", log.StreamOptions{})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var got []string
+	var ev abi.Event
+	for r.Next(&ev) {
+		got = append(got, fmt.Sprintf("%d:%d", ev.Version, ev.Seq))
+	}
+	if r.Err() != nil || !slices.Equal(got, want) {
+		return fmt.Errorf("the stream is %v, in the log it is %v: %v", got, want, r.Err())
+	}
+	return nil
 }
 
 // compareSubscriber checks what the subscriber has made of the events below its cursor.

@@ -20,6 +20,8 @@ const (
 	systemSource  = "/avxrt/log"
 )
 
+func isAudit(topic string) bool { return topic == TopicRetained || topic == TopicRedacted }
+
 // audit is the data of these events.
 type audit struct {
 	From   abi.Seq `json:"from"`
@@ -155,6 +157,9 @@ func (l *Log) Redact(ctx context.Context, seq abi.Seq, reason string) (RedactRep
 		c, err = l.loadChunk(seq)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
+		}
+		if err == nil && !c.dropped(int(seq-c.first)) && isAudit(c.topics[c.topicOf(int(seq-c.first))]) {
+			return fmt.Errorf("event %d tells of an erasure and is kept as long as what it tells of", seq)
 		}
 		if err == nil {
 			raw, err = rewrite(c, func(i int) erasure {

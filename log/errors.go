@@ -1,6 +1,7 @@
 package log
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -124,9 +125,16 @@ func engineError(at abi.Seq, err error) error {
 // isDamage tells errors that the files are to blame for from those of the system. The
 // engine marks some of the former only.
 func isDamage(err error) bool {
+	for _, known := range []error{
+		ErrClosed, ErrFailed, ErrLocked, ErrNotFound, ErrBusy, ErrDiskFull, ErrFormat, pebble.ErrClosed, os.ErrPermission, context.Canceled, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, known) {
+			return false
+		}
+	}
 	var errno syscall.Errno
 	return pebble.IsCorruptionError(err) || errors.Is(err, os.ErrNotExist) ||
-		!errors.As(err, &errno) && !errors.Is(err, pebble.ErrClosed) && !errors.Is(err, ErrFormat) && !errors.Is(err, os.ErrPermission)
+		!errors.As(err, &errno)
 }
 
 func checkEvent(i int, ev *abi.Event) error {

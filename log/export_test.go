@@ -3,7 +3,9 @@ package log
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -195,9 +197,14 @@ func Postings(l *Log) ([]string, error) {
 	return out, nil
 }
 
-// DropIndex takes the index away, so that it is built again when the store is opened.
-func DropIndex(l *Log) error {
-	return l.db.DeleteRange([]byte{spaceIndex}, []byte{spaceIndex + 1}, pebble.Sync)
+// DropIndex takes the index out of a store that nobody has open, so that it is built again
+// when it is opened.
+func DropIndex(dir string, fs vfs.FS) error {
+	db, err := pebble.Open(dir, &pebble.Options{FS: fs, FormatMajorVersion: pebble.FormatNewest, Logger: engineLogger{slog.New(slog.DiscardHandler), nil}})
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.DeleteRange([]byte{spaceIndex}, []byte{spaceIndex + 1}, pebble.Sync), db.Close())
 }
 
 // PersistIndex brings the stream index to disk.

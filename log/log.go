@@ -19,6 +19,7 @@ type Log struct {
 	opts     Options
 	fs       vfs.FS // opts.fs, behind which the disk may be full
 	store    string // identity of the store
+	boot     uint64
 	maxFiles int
 	engine   *pebble.Options
 	db       *pebble.DB
@@ -96,6 +97,9 @@ func (l *Log) start() error {
 	}
 	if cut != nil {
 		loss = cut
+	}
+	if err := l.countBoot(); err != nil {
+		return err
 	}
 	l.tail = newTail(int(l.opts.TailBytes), end.head)
 	if l.leaps, err = readLeaps(l.db); err != nil {
@@ -195,6 +199,10 @@ func (l *Log) damaged(err *DamageError) {
 
 // Dir returns the folder that the store lies in.
 func (l *Log) Dir() string { return l.dir }
+
+// Boot returns how often the store was opened, this time included. The seq of an event that
+// was accepted and then lost by a crash is given again; together with the boot it is not.
+func (l *Log) Boot() uint64 { return l.boot }
 
 // Head returns the seq of the last event that readers can see, 0 if the log is empty.
 func (l *Log) Head() abi.Seq { return l.tail.border(false) }

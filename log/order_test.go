@@ -291,10 +291,10 @@ func TestIndexFromScratch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := log.DropIndex(l); err != nil {
+	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Close(); err != nil {
+	if err := log.DropIndex("db", reuseFS{fs}); err != nil {
 		t.Fatal(err)
 	}
 	if l, err = log.Open("db", log.WithSizes(crashOptions(reuseFS{fs}), 1<<20, 1<<20)); err != nil {

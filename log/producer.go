@@ -90,10 +90,31 @@ func (s *sequencer) checkConditions(r *request) (done bool, err error) {
 			return false, errCold
 		}
 		if met := e.Version == st.version || e.Version == StreamExists && st.version > 0; !met {
+			if there, err := s.allThere(r); there || err != nil {
+				return false, err // the answer was lost and is asked for again
+			}
 			return false, &VersionError{Index: -1, Key: e.Key, Want: e.Version, Have: st.version}
 		}
 	}
 	return false, nil
+}
+
+// allThere tells whether every event of r was appended before: a retry is answered with the
+// receipts of then, although its own first try, or others since, moved the streams on.
+func (s *sequencer) allThere(r *request) (bool, error) {
+	if r.conditions.Producer != "" || len(r.events) == 0 {
+		return false, nil
+	}
+	for i := range r.events {
+		ev := &r.events[i]
+		if ev.ID == "" {
+			return false, nil
+		}
+		if first, err := s.duplicate(s.dedupe.hash(ev), ev); first == nil || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // repeat answers a producer's append that was made before.

@@ -19,6 +19,7 @@ var (
 	metaStore  = append([]byte{spaceMeta}, "store"...)
 	metaFirst  = append([]byte{spaceMeta}, "first"...) // u64: the first seq that retention left
 	metaQuiet  = append([]byte{spaceMeta}, "quiet"...) // u64: groups without events
+	metaBoot   = append([]byte{spaceMeta}, "boot"...)  // u64: how often the store was opened
 )
 
 // storeFormat is the layout that this program writes; it reads format 1 too.
@@ -202,6 +203,16 @@ func readEnd(db pebble.Reader) (end logEnd, err error) {
 	}
 	end.head, end.appended, end.chain = c.last(), c.base+int64(c.count)-1, c.after()
 	return end, nil
+}
+
+// countBoot gives this opening its number.
+func (l *Log) countBoot() error {
+	before, err := readUint64(l.db, metaBoot)
+	if err != nil {
+		return err
+	}
+	l.boot = before + 1
+	return l.db.Set(metaBoot, binary.LittleEndian.AppendUint64(nil, l.boot), pebble.Sync)
 }
 
 const lossRemedy = "restore a backup, or open with --accept-loss to go on without what is missing"

@@ -327,3 +327,56 @@ func TestTooLargeRequest(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestRetryUnderConditions: an append under conditions whose answer was lost is answered
+// with its first receipts, not with the conflict that it made itself.
+func TestRetryUnderConditions(t *testing.T) {
+	l := open(t, t.TempDir(), log.Options{})
+	c := log.Conditions{Streams: []log.Expected{{Key: "k", Version: log.NoStream}, {Key: "other", Version: log.NoStream}}}
+	events := []abi.Event{event("a", "k", "1"), event("a", "k", "2")}
+	if _, err := l.AppendIf(ctx, events, c, log.Durable); err != nil {
+		t.Fatal(err)
+	}
+	appendOK(t, l, log.Durable, event("a", "other", "3"))
+	r, err := l.AppendIf(ctx, events, c, log.Durable)
+	if err != nil || r[1].Seq != 2 || !r[0].Duplicate || !r[1].Duplicate {
+		t.Errorf("the retry: %+v, %v", r, err)
+	}
+	var conflict *log.VersionError
+	if _, err := l.AppendIf(ctx, append(events, event("a", "k", "4")), c, log.Durable); !errors.As(err, &conflict) {
+		t.Errorf("a retry with one event more: %v", err)
+	}
+}
+
+// TestTruncatedStreamWaits: retention leaves truncated events that a subscriber has yet to handle.
+func TestTruncatedStreamWaits(t *testing.T) {
+	l := open(t, t.TempDir(), log.Options{})
+	for i := range 3 {
+		appendOK(t, l, log.Durable, event("a", "k", fmt.Sprint(i)))
+	}
+	if err := l.TruncateStream(ctx, "k", 3); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		hold    abi.Seq
+		dropped int
+	}{{1, 0}, {600, 2}, {600, 0}} {
+		r, err := l.Retain(ctx, log.Retention{Hold: step.hold})
+		if err != nil || r.Events != step.dropped {
+			t.Errorf("with a cursor at %d: %+v, %v; want %d events dropped", step.hold, r, err, step.dropped)
+		}
+	}
+	equal(t, "what is left", len(readAll(t, l, log.ReadOptions{Match: func(topic string) bool { return topic == "a" }})), 1)
+}
+
+// TestBoots: every opening has a number of its own.
+func TestBoots(t *testing.T) {
+	dir := t.TempDir()
+	for want := uint64(1); want < 4; want++ {
+		l := open(t, dir, log.Options{})
+		equal(t, "boot", l.Boot(), want)
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

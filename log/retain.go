@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -56,7 +57,7 @@ func (l *Log) Retain(ctx context.Context, r Retention) (RetainReport, error) {
 		err = l.retainTopics(ctx, r, &r.Topics[i], &report)
 	}
 	if err == nil {
-		err = l.retainStreams(ctx, &report)
+		err = l.retainStreams(ctx, r.Hold, &report)
 	}
 	if err == nil && report.To != 0 {
 		err = l.cleanIndex()
@@ -261,7 +262,7 @@ func (l *Log) sweep(ctx context.Context, from, before abi.Seq, t *TopicRetention
 		}
 		err = w.add(c, func(i int) erasure {
 			topic := c.topics[c.topicOf(i)]
-			if c.first+abi.Seq(i) < before && topic != TopicRetained && topic != TopicRedacted && t.Match(topic) {
+			if c.first+abi.Seq(i) < before && !isAudit(topic) && t.Match(topic) {
 				return drop
 			}
 			return keep
@@ -275,8 +276,8 @@ func (l *Log) sweep(ctx context.Context, from, before abi.Seq, t *TopicRetention
 	return w.events, min(next, before), w.commit(ctx, a)
 }
 
-// retainStreams drops the events of streams that were truncated or closed.
-func (l *Log) retainStreams(ctx context.Context, report *RetainReport) error {
+// retainStreams drops the events of streams that were truncated or closed, below hold.
+func (l *Log) retainStreams(ctx context.Context, hold abi.Seq, report *RetainReport) error {
 	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceStream}, UpperBound: []byte{spaceStream + 1}})
 	if err != nil {
 		return err
@@ -287,7 +288,7 @@ func (l *Log) retainStreams(ctx context.Context, report *RetainReport) error {
 		if err != nil {
 			return fmt.Errorf("%w: the row of a stream: %v", ErrDamaged, err)
 		}
-		n, err := l.retainStream(ctx, row)
+		n, err := l.retainStream(ctx, row, hold)
 		report.Events += n
 		if err != nil {
 			return err
@@ -296,8 +297,9 @@ func (l *Log) retainStreams(ctx context.Context, report *RetainReport) error {
 	return it.Error()
 }
 
-// retainStream drops what is below the stream's first version.
-func (l *Log) retainStream(ctx context.Context, row streamRow) (events int, err error) {
+// retainStream drops what is below the stream's first version, up to the chunk that a
+// subscriber has yet to handle.
+func (l *Log) retainStream(ctx context.Context, row streamRow, hold abi.Seq) (events int, err error) {
 	s, err := l.Stream(row.key)
 	if err != nil {
 		return 0, err
@@ -313,6 +315,11 @@ func (l *Log) retainStream(ctx context.Context, row streamRow) (events int, err 
 	if err != nil {
 		return 0, err
 	}
+	held := len(places)
+	if hold != 0 {
+		places = slices.DeleteFunc(places, func(first abi.Seq) bool { return first+maxChunkEvents > hold })
+	}
+	held -= len(places)
 	for len(places) > 0 {
 		w := rewriting{l: l, leaves: map[abi.Seq]bool{}}
 		a := audit{From: places[0], Reason: "the stream was truncated", Stream: row.key}
@@ -334,6 +341,9 @@ func (l *Log) retainStream(ctx context.Context, row streamRow) (events int, err 
 			return events, err
 		}
 		events += w.events
+	}
+	if held > 0 { // the next pass looks again
+		return events, nil
 	}
 	return events, l.changeStream(ctx, row.key, func(s *streamRow) { s.swept = from })
 }

@@ -41,6 +41,7 @@ func (l *Log) Verify(ctx context.Context, progress func(at abi.Seq)) (VerifyRepo
 			progress(v.next - 1)
 		}
 	}
+	v.noteYounger(head)
 	v.audit()
 	v.rows()
 	return v.report, ctx.Err()
@@ -220,12 +221,23 @@ func (v *verifier) chunk(first abi.Seq, raw []byte) {
 
 // note remembers what an audit event says.
 func (v *verifier) note(ev *abi.Event) {
-	if ev.Topic != TopicRedacted && ev.Topic != TopicRetained {
+	if !isAudit(ev.Topic) {
 		return
 	}
 	var a audit
 	if ev.Source == systemSource && json.Unmarshal(ev.Data, &a) == nil {
 		v.told = append(v.told, span{a.From, a.To})
+	}
+}
+
+// noteYounger looks for audit events above head: chunks may have been rewritten since the
+// verification began.
+func (v *verifier) noteYounger(head abi.Seq) {
+	r := v.l.NewReader(ReadOptions{From: head + 1, Borrow: true, Match: isAudit})
+	defer r.Close()
+	var ev abi.Event
+	for r.Next(&ev) {
+		v.note(&ev)
 	}
 }
 

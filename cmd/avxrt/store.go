@@ -176,7 +176,8 @@ func (a *app) importVerb() *cobra.Command {
 		Use: "import DATA [FILE]", Short: "Append CloudEvents, one a line, to a store",
 		Long: `Append events from a file or from standard input to a store that no node has open; it is made if
 it is not there. Times, ids and sources stay, seqs and versions are given anew. An import that was
-cut short can be repeated: events that are there already are left out. To a running node, use pub.`,
+cut short can be repeated: events that are among the last million are not appended again. Of a
+longer file, leave out the lines that were done. To a running node, use pub.`,
 		Example: "  avxrt import data events.jsonl\n  avxrt export old | avxrt import new",
 		Args:    args(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {

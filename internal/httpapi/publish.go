@@ -22,6 +22,7 @@ type Receipt struct {
 // Published is the answer to a publish.
 type Published struct {
 	Events []Receipt `json:"events"`
+	Boot   uint64    `json:"boot,omitempty"` // with accepted events: their seqs are given again if the node is lost within the next moment, under another boot
 }
 
 // publish is POST /v1/events.
@@ -108,6 +109,9 @@ func (a *api) append(w http.ResponseWriter, r *http.Request, events []abi.Event)
 		out.Events[i] = Receipt{p.ID, uint64(p.Seq), uint64(p.Version), p.Durability.String(), p.Duplicate}
 		if !p.Duplicate {
 			status = http.StatusCreated
+		}
+		if p.Durability == log.Accepted {
+			out.Boot = a.Runtime.Store().Boot()
 		}
 	}
 	respond(w, status, out)
