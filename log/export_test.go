@@ -157,9 +157,10 @@ func Resealed(raw []byte) []byte {
 // KeepsFiles tells whether r has an iterator of the engine open, which keeps its files alive.
 func KeepsFiles(r *Reader) bool { return r.chunks.it != nil }
 
-// Postings lists everything that the stream index says: "hash version chunk count at".
+// Postings lists everything that the stream index says once all of it is in the store:
+// "hash version chunk count at".
 func Postings(l *Log) ([]string, error) {
-	if err := l.index.wait(l.Head()); err != nil {
+	if err := l.index.persist(l.Head()); err != nil {
 		return nil, err
 	}
 	var out []string
@@ -168,13 +169,6 @@ func Postings(l *Log) ([]string, error) {
 		for _, where := range p.list {
 			out = append(out, fmt.Sprintf("%x %04d %d %d %d", h, first, where.chunk, where.count, where.at))
 			first += abi.Version(where.count)
-		}
-	}
-	l.index.mu.Lock()
-	defer l.index.mu.Unlock()
-	for _, m := range []*pending{l.index.mu.writing, l.index.mu.pending} {
-		for i := 0; m != nil && i < len(m.streams); i++ {
-			add(hashStream(m.streams[i].name), m.of(m.streams[i].name))
 		}
 	}
 	it, err := indexRows(l.db)
