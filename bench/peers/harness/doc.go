@@ -12,7 +12,8 @@
 //   - Direction: the ratio says how many times better ours is, for rates ours/theirs, for
 //     times theirs/ours.
 //   - Same work: [Case.Check] runs before anything is timed, and the count and the digest of
-//     what the two sides of each pair report must be equal, else there is no line.
+//     what the two sides of each pair report must be equal, else there is no line. Only where
+//     the sides run for a set time ([Case.Timed]) the counts may differ.
 //   - Nothing else goes to the writer. Errors name the case and the side.
 //
 // # What it does not

@@ -38,15 +38,24 @@ func Run(w io.Writer, cases []Case, opts Options) error {
 // result holds the figures of the pairs.
 type result struct{ ours, theirs, ratios []float64 }
 
+// run measures the case; the folder of Check lasts as long.
 func (c Case) run(opts Options) (r result, err error) {
-	if c.Close != nil {
-		defer func() { err = errors.Join(err, c.Close()) }()
-	}
-	if c.Check != nil {
-		if err := inFolder(opts.Dir, c.Check); err != nil {
-			return r, fmt.Errorf("check: %w", err)
+	err = inFolder(opts.Dir, func(own string) (err error) {
+		if c.Close != nil {
+			defer func() { err = errors.Join(err, c.Close()) }()
 		}
-	}
+		if c.Check != nil {
+			if err := c.Check(own); err != nil {
+				return fmt.Errorf("check: %w", err)
+			}
+		}
+		r, err = c.pairs(opts)
+		return err
+	})
+	return r, err
+}
+
+func (c Case) pairs(opts Options) (r result, err error) {
 	for i := range opts.Pairs {
 		ours, theirs, err := c.pair(opts.Dir, i%2 == 1)
 		if err != nil {
@@ -71,7 +80,7 @@ func (c Case) pair(dir string, theirsFirst bool) (ours, theirs Measure, err erro
 	if err := second(); err != nil {
 		return ours, theirs, err
 	}
-	return ours, theirs, same(ours, theirs)
+	return ours, theirs, c.same(ours, theirs)
 }
 
 // side runs one side in a folder of its own. What the other side left for the garbage
