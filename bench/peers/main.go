@@ -33,7 +33,7 @@ func main() {
 	dir := flag.String("dir", "", "folder for the data, on a real disk (default: that of temporary files)")
 	flag.Parse()
 
-	cases, err := pick(*area, *quick, *only)
+	cases, err := pick(areas, *area, *quick, *only)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -45,10 +45,10 @@ func main() {
 }
 
 // pick returns the cases that were asked for, at least one.
-func pick(area string, quick bool, only string) ([]harness.Case, error) {
+func pick(areas map[string]func(quick bool) []harness.Case, area string, quick bool, only string) ([]harness.Case, error) {
 	cases, known := areas[area]
 	if !known {
-		return nil, fmt.Errorf("area %q is not known; use log, router, wasm or e2e", area)
+		return nil, fmt.Errorf("area %q is not known; use e2e, log, router or wasm", area)
 	}
 	if cases == nil {
 		return nil, fmt.Errorf("area %q has no cases yet", area)

@@ -34,8 +34,8 @@ func openBolt(dir string, d log.Durability) (store, error) {
 	return &boltStore{db}, err
 }
 
-func (s *boltStore) writer() (writer, error) { return &boltWriter{boltStore: s}, nil }
-func (s *boltStore) Close() error            { return s.db.Close() }
+func (s *boltStore) writer() writer { return &boltWriter{boltStore: s} }
+func (s *boltStore) Close() error   { return s.db.Close() }
 
 func (s *boltStore) replay(topic string, _ bool, visit func(seq uint64, topic string, data []byte)) error {
 	return s.db.View(func(tx *bbolt.Tx) error {

@@ -21,7 +21,7 @@ type size struct {
 
 var (
 	full  = size{long: time.Second, checked: 64, stored: 1600}
-	brief = size{long: 120 * time.Millisecond, checked: 16, stored: 256}
+	brief = size{long: 80 * time.Millisecond, checked: 16, stored: 256}
 )
 
 // Cases are the comparisons of the area; quick means shorter runs and smaller stores.
@@ -33,113 +33,111 @@ func Cases(quick bool) []harness.Case {
 }
 
 func cases(z size) []harness.Case {
-	var (
-		accepted = appending{durability: log.Accepted, writers: 2}
-		single   = appending{durability: log.Durable, writers: publishers, single: true}
-		durable  = appending{durability: log.Durable, writers: 4}
-
-		local   = []rival{{"pebble", openPebble}, {"bbolt", openBolt}, {"tidwall", openTidwall}}
-		plain   = append([]rival{{"jetstream", openJetStream}}, local...)
-		synced  = append([]rival{{"jetstream/syncalways", openJetStream}}, local...)
-		grouped = append([]rival{{"jetstream/syncalways-grouped", openJetStreamGrouped}}, synced...)
-		evs     = orders(64)
-		out     []harness.Case
-	)
-	for _, r := range plain {
-		out = append(out, accepted.against("log/append-accepted", r, evs, z))
+	plain := rivals("jetstream", openJetStream)
+	synced := rivals("jetstream/syncalways", openJetStream)
+	grouped := rivals("jetstream/syncalways-grouped", openJetStreamGrouped)[:1]
+	evs := orders(64)
+	var out []harness.Case
+	add := func(name string, way way, rivals ...contender) {
+		for _, r := range rivals {
+			out = append(out, way.against(name, r, evs, z))
+		}
 	}
-	for _, r := range grouped {
-		out = append(out, single.against("log/append-durable-256", r, evs, z))
-	}
-	for _, r := range synced {
-		out = append(out, durable.against("log/append-durable-batch", r, evs, z))
-	}
-	for _, r := range plain {
-		out = append(out, replaying{""}.against("log/replay", r, evs, z))
-	}
-	for _, r := range plain {
-		out = append(out, replaying{wanted}.against("log/replay-filtered", r, evs, z))
-	}
+	add("log/append-accepted", appending{durability: log.Accepted}, plain...)
+	add("log/append-durable-256", appending{durability: log.Durable, single: true}, append(synced, grouped...)...)
+	add("log/append-durable-batch", appending{durability: log.Durable}, synced...)
+	add("log/replay", replaying{""}, plain...)
+	add("log/replay-filtered", replaying{wanted}, plain...)
 	return out
 }
 
-// against compares the way of appending.
-func (a appending) against(name string, r rival, evs [][]abi.Event, z size) harness.Case {
+// way is what a case does.
+type way interface {
+	against(name string, r contender, evs [][]abi.Event, z size) harness.Case
+}
+
+func (a appending) against(name string, r contender, evs [][]abi.Event, z size) harness.Case {
 	return harness.Case{
-		Name: name, Rival: r.name, Timed: true, Ours: a.side(openOurs, evs, z.long), Theirs: a.side(r.open, evs, z.long),
+		Name: name, Rival: r.name, Timed: true, Ours: a.side(us, evs, z.long), Theirs: a.side(r, evs, z.long),
 		Check: func(dir string) error { return a.check(dir, r, evs, z.checked) },
 	}
 }
 
 // check lets both sides append the same events, opens them again and compares what is there.
-// Where several append, their order is nobody's promise: only one does for the order, and
+// Where several append, their order is nobody's promise: one alone does for the order, and
 // then all of them for the rest.
-func (a appending) check(dir string, r rival, evs [][]abi.Event, batches int) error {
-	alone := a
-	alone.writers = 1
-	for i, a := range []appending{alone, a} {
-		ours, err := a.fill(filepath.Join(dir, fmt.Sprint("ours", i)), openOurs, evs, batches)
+func (a appending) check(dir string, r contender, evs [][]abi.Event, batches int) error {
+	rounds := batches
+	if a.single {
+		rounds = 64
+	}
+	if err := a.compare(filepath.Join(dir, "alone"), r, 1, evs, rounds); err != nil {
+		return err
+	}
+	return a.compare(filepath.Join(dir, "together"), r, a.writers(r), evs, max(rounds/a.writers(r), 4))
+}
+
+// compare fills both sides and says how what they hold differs.
+func (a appending) compare(dir string, r contender, writers int, evs [][]abi.Event, rounds int) error {
+	hold := func(c contender) (held content, err error) {
+		s, err := a.filled(filepath.Join(dir, filepath.Base(c.name)), c.open, writers, evs, rounds)
 		if err != nil {
-			return fmt.Errorf("ours: %w", err)
+			return held, fmt.Errorf("%s: %w", c.name, err)
 		}
-		theirs, err := a.fill(filepath.Join(dir, fmt.Sprint("theirs", i)), r.open, evs, batches)
-		if err != nil {
-			return fmt.Errorf("theirs: %w", err)
+		held, err = read(s, "")
+		if writers > 1 {
+			held.order = 0
 		}
-		if a.writers > 1 {
-			ours.order, theirs.order = 0, 0
-		}
-		if ours != theirs {
-			return fmt.Errorf("with %d writers the stores differ: ours %+v, theirs %+v", a.writers, ours, theirs)
-		}
+		return held, errors.Join(err, s.Close())
+	}
+	ours, err := hold(us)
+	if err != nil {
+		return err
+	}
+	theirs, err := hold(r)
+	if err != nil {
+		return err
+	}
+	return differ(ours, theirs)
+}
+
+func differ(ours, theirs content) error {
+	if ours != theirs || ours.count == 0 {
+		return fmt.Errorf("the stores differ: ours %+v, theirs %+v", ours, theirs)
 	}
 	return nil
 }
 
-// fill appends so many batches, or as many events one by one as fit in the time of a test,
-// and returns what a reader finds after the store was opened again.
-func (a appending) fill(dir string, open opener, evs [][]abi.Event, batches int) (content, error) {
-	rounds := batches / a.writers
-	if a.single {
-		rounds = 1024 / a.writers
-	}
-	s, err := a.filled(dir, open, evs, rounds)
-	if err != nil {
-		return content{}, err
-	}
-	c, err := read(s, "")
-	return c, errors.Join(err, s.Close())
-}
-
-// filled appends and opens again: what is read then comes from files.
-func (a appending) filled(dir string, open opener, evs [][]abi.Event, rounds int) (store, error) {
-	if err := os.Mkdir(dir, 0o700); err != nil {
+// filled makes a store in dir, appends so many rounds of each writer and opens it again: what
+// is read then comes from files.
+func (a appending) filled(dir string, open opener, writers int, evs [][]abi.Event, rounds int) (store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	s, err := open(dir, a.durability)
 	if err != nil {
 		return nil, err
 	}
-	_, err = a.run(s, evs, func(round int) bool { return round < rounds })
+	_, err = a.run(s, writers, evs, func(round int) bool { return round < rounds })
 	if err := errors.Join(err, s.Close()); err != nil {
 		return nil, err
 	}
 	return open(dir, a.durability)
 }
 
-// against compares reading; both stores are made once and read by all pairs.
-func (r replaying) against(name string, rival rival, evs [][]abi.Event, z size) harness.Case {
+// against makes both stores once; all pairs read them.
+func (r replaying) against(name string, rival contender, evs [][]abi.Event, z size) harness.Case {
 	var ours, theirs store
-	writing := appending{durability: log.Accepted, writers: 1}
+	fill := func(dir string, c contender, s *store) (err error) {
+		*s, err = appending{durability: log.Accepted}.filled(filepath.Join(dir, c.name), c.open, 1, evs, z.stored)
+		return err
+	}
 	return harness.Case{
 		Name: name, Rival: rival.name, Timed: true,
 		Ours: r.side(&ours, z.stored*batch, z.long), Theirs: r.side(&theirs, z.stored*batch, z.long),
-		Check: func(dir string) (err error) {
-			if ours, err = writing.filled(filepath.Join(dir, "ours"), openOurs, evs, z.stored); err != nil {
-				return fmt.Errorf("ours: %w", err)
-			}
-			if theirs, err = writing.filled(filepath.Join(dir, "theirs"), rival.open, evs, z.stored); err != nil {
-				return fmt.Errorf("theirs: %w", err)
+		Check: func(dir string) error {
+			if err := errors.Join(fill(dir, us, &ours), fill(dir, rival, &theirs)); err != nil {
+				return err
 			}
 			return r.check(ours, theirs)
 		},
@@ -157,10 +155,7 @@ func (r replaying) check(ours, theirs store) error {
 	if err != nil {
 		return fmt.Errorf("theirs: %w", err)
 	}
-	if a != b || a.count == 0 {
-		return fmt.Errorf("the stores differ: ours %+v, theirs %+v", a, b)
-	}
-	return nil
+	return differ(a, b)
 }
 
 func closed(s store) error {

@@ -17,7 +17,7 @@ import (
 
 // jetStream is an embedded server with a file store and its own client, one replica. Its best:
 //
-//   - accepted: the fast-ingest batches of its extension library with the largest flow the
+//   - accepted: the fast-ingest batches of its makers' extension library (orbit) with the largest flow the
 //     server allows (500) and 8 of them on the way; PublishAsync reached three quarters of it,
 //     atomic batches a fifth.
 //   - durable batches: sync_always, the only setting that syncs before it answers, and atomic
@@ -103,7 +103,7 @@ func (j *jetStream) Close() error {
 	return nil
 }
 
-func (j *jetStream) writer() (writer, error) { return &jetStreamWriter{jetStream: j}, nil }
+func (j *jetStream) writer() writer { return &jetStreamWriter{jetStream: j} }
 
 func (j *jetStream) replay(topic string, seqs bool, visit func(seq uint64, topic string, data []byte)) error {
 	filter := topic

@@ -22,8 +22,8 @@ func openOurs(dir string, d log.Durability) (store, error) {
 	return &ours{l, d}, nil
 }
 
-func (o *ours) writer() (writer, error) { return &ourWriter{ours: o}, nil }
-func (o *ours) Close() error            { return o.l.Close() }
+func (o *ours) writer() writer { return &ourWriter{ours: o} }
+func (o *ours) Close() error   { return o.l.Close() }
 
 func (o *ours) replay(topic string, _ bool, visit func(seq uint64, topic string, data []byte)) error {
 	opts := log.ReadOptions{Borrow: true}

@@ -50,7 +50,7 @@ func openPebble(dir string, d log.Durability) (store, error) {
 	return p, nil
 }
 
-func (p *pebbleStore) writer() (writer, error) { return &pebbleWriter{pebbleStore: p}, nil }
+func (p *pebbleStore) writer() writer { return &pebbleWriter{pebbleStore: p} }
 
 // Close flushes first: a replay after the next open then reads sorted files.
 func (p *pebbleStore) Close() error { return errors.Join(p.db.Flush(), p.db.Close()) }

@@ -12,7 +12,7 @@ const batch = 256
 // for one each.
 type store interface {
 	// writer makes a writer with what one publisher has for itself.
-	writer() (writer, error)
+	writer() writer
 
 	// replay calls visit for all events in order, or for those of one topic. The memory is
 	// visit's until it returns. Where a seq costs something extra, it is 0 unless asked for.
@@ -37,8 +37,20 @@ type writer interface {
 // opener opens the store in dir, or makes it.
 type opener func(dir string, d log.Durability) (store, error)
 
-// rival is one to compare with.
-type rival struct {
-	name string
-	open opener
+// contender is one side: a store, and how many publishers of batches get most out of it on
+// two cores (1, 2, 4 and 16 were tried). More of them help where commits are grouped, and
+// hinder where they take turns.
+type contender struct {
+	name              string
+	open              opener
+	accepted, durable int
+}
+
+var us = contender{"ours", openOurs, 2, 16}
+
+// rivals are the others, JetStream with the settings that fit what is asked.
+func rivals(jetStream string, open opener) []contender {
+	return []contender{
+		{jetStream, open, 1, 4}, {"pebble", openPebble, 4, 16}, {"bbolt", openBolt, 1, 1}, {"tidwall", openTidwall, 2, 1},
+	}
 }

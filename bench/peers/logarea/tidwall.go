@@ -37,7 +37,7 @@ func openTidwall(dir string, d log.Durability) (store, error) {
 	return s, err
 }
 
-func (s *walStore) writer() (writer, error) { return s, nil }
+func (s *walStore) writer() writer { return s }
 
 func (s *walStore) Close() error {
 	s.group.close()

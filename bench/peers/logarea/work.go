@@ -13,28 +13,35 @@ import (
 	"github.com/avx-platform/avxrt/log"
 )
 
-// appending is one way to append.
-type appending struct {
-	durability log.Durability
-	writers    int
-	single     bool // event by event
-}
-
 // publishers is how many append single events at a time.
 const publishers = 256
 
-// run lets the writers append until more says no, and returns how many events were answered.
-func (a appending) run(s store, evs [][]abi.Event, more func(batches int) bool) (int, error) {
+// appending is a way to append.
+type appending struct {
+	durability log.Durability
+	single     bool // event by event
+}
+
+// writers is how many append.
+func (a appending) writers(c contender) int {
+	switch {
+	case a.single:
+		return publishers
+	case a.durability == log.Durable:
+		return c.durable
+	}
+	return c.accepted
+}
+
+// run lets so many writers append until more says no, and returns how many events were
+// answered.
+func (a appending) run(s store, writers int, evs [][]abi.Event, more func(round int) bool) (int, error) {
 	var wg sync.WaitGroup
 	var events atomic.Int64
-	errs := make([]error, a.writers)
-	for i := range a.writers {
-		w, err := s.writer()
-		if err != nil {
-			return 0, err
-		}
+	errs := make([]error, writers)
+	for i := range writers {
 		wg.Go(func() {
-			n, err := a.write(w, i, evs, more)
+			n, err := a.write(s.writer(), i, writers, evs, more)
 			events.Add(int64(n))
 			errs[i] = err
 		})
@@ -43,9 +50,9 @@ func (a appending) run(s store, evs [][]abi.Event, more func(batches int) bool) 
 	return int(events.Load()), errors.Join(errs...)
 }
 
-// write is what one writer does: every so-and-so-many-th of the batches, or of the events.
-func (a appending) write(w writer, first int, evs [][]abi.Event, more func(round int) bool) (n int, err error) {
-	for i := first; more(i/a.writers) && err == nil; i += a.writers {
+// write is what one writer does: the batches, or the events, from first on, each so many-th.
+func (a appending) write(w writer, first, step int, evs [][]abi.Event, more func(round int) bool) (n int, err error) {
+	for i := first; err == nil && more(i/step); i += step {
 		if a.single {
 			err = w.appendOne(&evs[i/batch%len(evs)][i%batch])
 			n++
@@ -57,15 +64,16 @@ func (a appending) write(w writer, first int, evs [][]abi.Event, more func(round
 	return n, errors.Join(err, w.settle())
 }
 
-// side appends to a new store for so long.
-func (a appending) side(open opener, evs [][]abi.Event, long time.Duration) harness.Side {
+// side appends to a new store for so long; each writer at least once, or a machine that is
+// busy with something else would find that nothing was done.
+func (a appending) side(c contender, evs [][]abi.Event, long time.Duration) harness.Side {
 	return func(dir string) (m harness.Measure, err error) {
-		s, err := open(dir, a.durability)
+		s, err := c.open(dir, a.durability)
 		if err != nil {
 			return m, err
 		}
 		start := time.Now()
-		m.Count, err = a.run(s, evs, func(int) bool { return time.Since(start) < long })
+		m.Count, err = a.run(s, a.writers(c), evs, func(round int) bool { return round == 0 || time.Since(start) < long })
 		m.Took = time.Since(start)
 		return m, errors.Join(err, s.Close())
 	}
