@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/avx-platform/avxrt/bench/peers/e2earea"
 	"github.com/avx-platform/avxrt/bench/peers/harness"
 	"github.com/avx-platform/avxrt/bench/peers/logarea"
 )
@@ -22,7 +23,7 @@ var areas = map[string]func(quick bool) []harness.Case{
 	"log":    logarea.Cases,
 	"router": nil,
 	"wasm":   nil,
-	"e2e":    nil,
+	"e2e":    e2earea.Cases,
 }
 
 func main() {
