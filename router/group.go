@@ -115,7 +115,7 @@ type choice[T any] struct {
 // among looks for a better choice among the members.
 func (c *choice[T]) among(members *roster[T], key, limit uint64) {
 	var at cursor[T]
-	for at.first(members, limit); at.sub != nil; at.next(limit) {
+	for more := at.first(members, limit); more; more = at.next(limit) {
 		score := mix(at.sub.extra.member ^ key)
 		if c.sub == nil || score > c.score || score == c.score && at.ordinal < c.sub.Ordinal() {
 			c.sub, c.score = at.sub, score

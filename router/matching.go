@@ -42,7 +42,7 @@ func (s *Subscription[T]) visible(limit uint64) bool {
 
 func deliverOne[T any](e *entry[T], to reach, yield func(Match[T]) bool) {
 	var c cursor[T]
-	for c.first(&e.roster, to.limit); c.sub != nil; c.next(to.limit) {
+	for more := c.first(&e.roster, to.limit); more; more = c.next(to.limit) {
 		s := c.sub
 		if s.seat() {
 			var best choice[T]
@@ -57,29 +57,37 @@ func deliverOne[T any](e *entry[T], to reach, yield func(Match[T]) bool) {
 	}
 }
 
-// smallMerge is how many entries merge without an allocation.
-const smallMerge = 16
-
-// merge walks the rosters of several entries by ordinal, with a heap.
+// merge walks the rosters of several entries by ordinal. Up to 32 take no allocation, and
+// the usual two or three no time to clear what they do not need.
 func merge[T any](entries []*entry[T], to reach, yield func(Match[T]) bool) {
-	var done served[T]
-	var room [smallMerge]cursor[T]
-	heap := room[:0]
-	if len(entries) > smallMerge {
-		heap = make([]cursor[T], 0, len(entries))
+	switch n := len(entries); {
+	case n <= 4:
+		var c [4]cursor[T]
+		var h [4]head
+		mergeWith(c[:n], h[:0], entries, to, yield)
+	case n <= 32:
+		var c [32]cursor[T]
+		var h [32]head
+		mergeWith(c[:n], h[:0], entries, to, yield)
+	default:
+		mergeWith(make([]cursor[T], n), make([]head, 0, n), entries, to, yield)
 	}
-	for _, e := range entries {
-		var c cursor[T]
-		if c.first(&e.roster, to.limit); c.sub != nil {
-			heap = append(heap, c)
+}
+
+// mergeWith does so with a heap of the places of the cursors.
+func mergeWith[T any](cursors []cursor[T], heap []head, entries []*entry[T], to reach, yield func(Match[T]) bool) {
+	var done served[T]
+	for i, e := range entries {
+		if c := &cursors[i]; c.first(&e.roster, to.limit) {
+			heap = append(heap, head{c.ordinal, i})
 		}
 	}
 	for i := len(heap)/2 - 1; i >= 0; i-- {
 		down(heap, i)
 	}
 	for len(heap) > 0 {
-		var s *Subscription[T]
-		s, heap = pop(heap, to.limit)
+		s := cursors[heap[0].cursor].sub
+		heap = pass(heap, cursors, to.limit)
 		switch {
 		case s.seat():
 			if !done.add(s.extra.group) {
@@ -99,30 +107,36 @@ func merge[T any](entries []*entry[T], to reach, yield func(Match[T]) bool) {
 	}
 }
 
-// pop returns the oldest subscription of the heap and moves all cursors at it on.
-func pop[T any](heap []cursor[T], limit uint64) (*Subscription[T], []cursor[T]) {
-	s, ordinal := heap[0].sub, heap[0].ordinal
-	for len(heap) > 0 && heap[0].ordinal == ordinal {
-		heap[0].next(limit)
-		if heap[0].sub == nil {
+// head is where a cursor is; a heap has the oldest first.
+type head struct {
+	ordinal uint64
+	cursor  int
+}
+
+// pass moves all cursors at the oldest ordinal on.
+func pass[T any](heap []head, cursors []cursor[T], limit uint64) []head {
+	for ordinal := heap[0].ordinal; len(heap) > 0 && heap[0].ordinal == ordinal; down(heap, 0) {
+		if c := &cursors[heap[0].cursor]; c.next(limit) {
+			heap[0].ordinal = c.ordinal
+		} else {
 			heap[0] = heap[len(heap)-1]
 			heap = heap[:len(heap)-1]
 		}
-		down(heap, 0)
 	}
-	return s, heap
+	return heap
 }
 
 // down restores the heap below i.
-func down[T any](heap []cursor[T], i int) {
+func down(heap []head, i int) {
 	for {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(heap); child++ {
-			if heap[child].ordinal < heap[least].ordinal {
-				least = child
-			}
+		least := 2*i + 1
+		if least >= len(heap) {
+			return
 		}
-		if least == i {
+		if right := least + 1; right < len(heap) && heap[right].ordinal < heap[least].ordinal {
+			least = right
+		}
+		if heap[i].ordinal <= heap[least].ordinal {
 			return
 		}
 		heap[i], heap[least] = heap[least], heap[i]

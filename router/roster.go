@@ -165,46 +165,38 @@ func (r *roster[T]) remove(e *entry[T], s *Subscription[T]) {
 
 // cursor goes over the roster of an entry.
 type cursor[T any] struct {
-	sub     *Subscription[T] // the current one; nil at the end
+	sub     *Subscription[T] // the current one
 	ordinal uint64           // its
 	chunk   *chunk[T]
 	i       int // of the next in chunk
 }
 
-// first moves to the first subscription that was published by limit.
-func (c *cursor[T]) first(r *roster[T], limit uint64) {
-	if s := r.solo.Load(); s != nil && c.take(s, limit) {
-		if more := r.more.Load(); more != nil {
-			c.chunk = more.head.Load()
-		}
-		return
-	}
+// first moves to the first subscription that was published by limit, and says whether
+// there is one.
+func (c *cursor[T]) first(r *roster[T], limit uint64) bool {
+	s := r.solo.Load()
 	if more := r.more.Load(); more != nil {
 		c.chunk = more.head.Load()
 	}
-	c.next(limit)
+	if s != nil && s.visible(limit) {
+		c.sub, c.ordinal = s, s.Ordinal()
+		return true
+	}
+	return c.next(limit)
 }
 
-// next moves on; those who are gone are passed over. What is younger than limit ends it,
-// as all that follow are younger still.
-func (c *cursor[T]) next(limit uint64) {
+// next moves on; those who are gone are passed over, and those who are younger than limit.
+func (c *cursor[T]) next(limit uint64) bool {
 	for c.chunk != nil {
 		for c.i < len(c.chunk.subs) {
 			s := c.chunk.subs[c.i].Load()
 			c.i++
-			if s != nil && c.take(s, limit) {
-				return
+			if s != nil && s.visible(limit) {
+				c.sub, c.ordinal = s, s.Ordinal()
+				return true
 			}
 		}
 		c.chunk, c.i = c.chunk.next.Load(), 0
 	}
-	c.sub = nil
-}
-
-func (c *cursor[T]) take(s *Subscription[T], limit uint64) bool {
-	if !s.visible(limit) {
-		return false
-	}
-	c.sub, c.ordinal = s, s.Ordinal()
-	return true
+	return false
 }

@@ -13,13 +13,13 @@ type Options struct {
 	// bytes each. Default 8192; negative: none.
 	Cache int
 	// Shapes bounds the work of a match: it is how many looks it may take below one first
-	// segment, and again for the patterns that begin with a wildcard. Default 512.
+	// segment, and again for the patterns that begin with a wildcard. Default 256.
 	Shapes int
 }
 
 const (
 	defaultCache  = 8192
-	defaultShapes = 512
+	defaultShapes = 256
 	scopes        = 256
 )
 
