@@ -55,11 +55,19 @@ func (d *dedupe) mark() {
 			d.ring = append(d.ring, hash)
 			continue
 		}
-		delete(d.seqs, d.ring[d.at])
+		d.forget(d.ring[d.at], d.seqs[hash])
 		d.ring[d.at] = hash
 		d.at = (d.at + 1) % d.limit
 	}
 	d.fresh = d.fresh[:0]
+}
+
+// forget drops a hash that leaves the ring, unless its event was published again since and
+// that one is in the window behind which the event at seq is the last.
+func (d *dedupe) forget(hash uint64, last abi.Seq) {
+	if d.seqs[hash]+abi.Seq(d.limit) <= last {
+		delete(d.seqs, hash)
+	}
 }
 
 // rollback forgets what was added since the last mark.

@@ -16,11 +16,18 @@
 //   - Idempotence: a published event whose (source, id) is among the last
 //     [Options.DedupeWindow] events is not appended again; its receipt names the first seq.
 //     A producer that numbers its appends ([Conditions]) is idempotent without a window.
+//   - No silent loss: a store that is damaged or shorter than it was is not opened as if it
+//     were whole; the [*DamageError] names the missing events. The chunks are a hash chain,
+//     which is read again in the background, and [Log.Verify] checks everything.
+//   - A full disk refuses events with [ErrDiskFull] before the engine stumbles; reads go on,
+//     and appends once there is room. After a failed fsync nothing is acknowledged.
+//   - What leaves says so: retention and redaction append an audit event in the same batch.
 //   - Reading costs nothing for events that are not wanted: topics are matched once a
 //     chunk, and a chunk without a wanted topic is skipped by its header.
 //
 // Events that come out of a log are views into memory that never changes: they may be
-// kept for as long as one likes, at the price of keeping their chunk (about 64 KiB).
+// kept for as long as one likes, at the price of keeping their chunk (about 64 KiB). A
+// reader that borrows ([ReadOptions.Borrow]) gives events that live until its next call.
 //
 // # What it does not
 //
@@ -30,7 +37,8 @@
 //
 // # Goroutines
 //
-// [Open] starts two: the sequencer, which alone writes, and the sync waiter, which
-// answers durable appends in order. [Log.Close] ends both. All methods are safe for
-// concurrent use.
+// [Open] starts the sequencer, which alone appends; the sync waiter, which answers durable
+// appends in order; the stream index, which follows the log, and one that asks it for the
+// sequencer; the writer of the head mark; and the background verification. [Log.Close]
+// ends all of them and waits. All methods are safe for concurrent use.
 package log

@@ -23,10 +23,7 @@ func (l *Log) Fork(ctx context.Context, dir string, seq abi.Seq) (abi.Seq, error
 	if seq > l.Head() {
 		return 0, fmt.Errorf("fork at seq %d: %w; the log ends at %d", seq, ErrNotFound, l.Head())
 	}
-	if seq+1 < l.First() {
-		return 0, &ForkError{Seq: seq, Floor: l.First() - 1}
-	}
-	if _, err := l.checkpoint(ctx, dir+partial); err != nil {
+	if err := l.forkBase(ctx, dir+partial, seq); err != nil {
 		return 0, fmt.Errorf("fork to %s: %w", dir, errors.Join(err, l.opts.fs.RemoveAll(dir+partial)))
 	}
 	at, err := l.takeBack(dir+partial, seq)
@@ -34,6 +31,39 @@ func (l *Log) Fork(ctx context.Context, dir string, seq abi.Seq) (abi.Seq, error
 		return 0, fmt.Errorf("fork to %s: %w", dir, errors.Join(err, l.opts.fs.RemoveAll(dir+partial)))
 	}
 	return at, moveFolder(l.opts.fs, dir+partial, dir)
+}
+
+// forkBase makes the copy that becomes the fork, while retention waits.
+func (l *Log) forkBase(ctx context.Context, dir string, seq abi.Seq) error {
+	l.erasing.Lock()
+	defer l.erasing.Unlock()
+	if err := l.forkFloor(seq); err != nil {
+		return err
+	}
+	_, err := l.checkpoint(ctx, dir)
+	return err
+}
+
+// forkFloor refuses a fork that would end below the first append of which retention left
+// the end: the fork would have no event, and begin with seqs that were given long ago.
+func (l *Log) forkFloor(seq abi.Seq) error {
+	first := l.First()
+	if first == 1 {
+		return nil
+	}
+	floor, ends := first-1, false
+	for !ends {
+		if err := l.withChunk(floor+1, func(c *chunk) error {
+			floor, ends = c.last(), c.endsGroup()
+			return nil
+		}); err != nil {
+			return engineError(floor+1, err)
+		}
+	}
+	if seq < floor {
+		return &ForkError{Seq: seq, Floor: floor, Dropped: true}
+	}
+	return nil
 }
 
 // takeBack takes the store in dir, which is nobody else's, back to seq.
@@ -57,11 +87,8 @@ func (l *Log) takeBack(dir string, seq abi.Seq) (at abi.Seq, err error) {
 	}
 	b := db.NewBatch()
 	defer b.Close()
-	for _, e := range epochs {
-		if e.upTo > at {
-			_ = b.DeleteRange(epochKey(nil, e.number), []byte{spaceIndex + 1}, nil)
-			break
-		}
+	if _, err := cutIndex(db, b, epochs, l.First(), at); err != nil {
+		return 0, err
 	}
 	store := rand.Text()[:20]
 	_ = b.Set(metaStore, []byte(store), nil)

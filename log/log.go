@@ -32,6 +32,7 @@ type Log struct {
 	erasing  sync.Mutex         // held by whoever rewrites or drops chunks; guards swept
 	swept    map[string]abi.Seq // how far retention by a pattern has come in this process
 	seen     atomic.Pointer[sighting]
+	places   places
 	leaps    *leaps
 	noReuse  atomic.Int32 // old write-ahead logs must not be used again while it is not 0
 
@@ -104,17 +105,25 @@ func (l *Log) start() error {
 	if err != nil {
 		return err
 	}
+	if epochs, err = endIndex(l.db, epochs, l.First(), end.head); err != nil {
+		return err
+	}
 	l.index = newIndex(l, epochs, end.head)
 	l.marks = newMarker(l, end.mark())
-	if err := writeMark(l.fs, l.dir, l.store, end.mark()); err != nil {
-		return fmt.Errorf("write the head mark: %w", err)
+	if loss == nil {
+		if err := writeMark(l.fs, l.dir, l.store, end.mark()); err != nil {
+			return fmt.Errorf("write the head mark: %w", err)
+		}
 	}
 	s := newSequencer(l, end)
 	if err := s.loadDedupe(); err != nil {
 		return err
 	}
 	l.worker(s.run, s.waitSyncs, s.resolveAll, s.loadFilter, l.index.run, func() { l.marks.run(end.mark()) }, l.verifyAlways)
-	return l.reportLoss(loss)
+	if loss != nil {
+		return l.reportLoss(loss)
+	}
+	return nil
 }
 
 // worker runs the goroutines of the log until Close.

@@ -98,7 +98,7 @@ func readMark(fs vfs.FS, dir string) (m mark, store string, err error) {
 // marker writes the mark behind the durable head.
 type marker struct {
 	l    *Log
-	wake chan struct{} // capacity 1: many bytes were written
+	wake chan struct{} // capacity 1: the mark is due before the tick
 	mu   struct {
 		sync.Mutex
 		reached mark
@@ -120,10 +120,15 @@ func (k *marker) reached(m mark, bytes int) {
 	k.mu.bytes += bytes
 	if k.mu.bytes >= markBytes {
 		k.mu.bytes = 0
-		select {
-		case k.wake <- struct{}{}:
-		default:
-		}
+		k.hurry()
+	}
+}
+
+// hurry has the mark written now.
+func (k *marker) hurry() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
 	}
 }
 

@@ -1,7 +1,6 @@
 package log
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
@@ -38,8 +37,14 @@ func (e logEnd) mark() mark { return mark{seq: e.head, chain: e.chain, quiet: e.
 // openEngine opens the engine's part of the store. loss is what had to be cut off for it.
 func (l *Log) openEngine() (loss *DamageError, err error) {
 	_ = l.opts.fs.Remove(l.opts.fs.PathJoin(l.dir, indexFile)) // a crash left it there
+	switch loss, err = l.engineGone(); {
+	case err != nil:
+		return nil, err
+	case loss != nil && !l.opts.AcceptLoss:
+		return nil, loss
+	}
 	if l.db, err = pebble.Open(l.dir, l.engine); err == nil {
-		return nil, nil
+		return loss, nil
 	}
 	if !isDamage(err) {
 		return nil, err
@@ -49,6 +54,22 @@ func (l *Log) openEngine() (loss *DamageError, err error) {
 	}
 	l.db, err = pebble.Open(l.dir, l.engine)
 	return loss, err
+}
+
+// engineGone says whether the head mark is of an engine whose list of files is not there. The
+// engine would take the folder for a new one, and delete whatever is still in it.
+func (l *Log) engineGone() (*DamageError, error) {
+	m, _, err := readMark(l.opts.fs, l.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	d, err := pebble.Peek(l.dir, l.opts.fs)
+	if err != nil || d.Exists {
+		return nil, err
+	}
+	return &DamageError{
+		What: "the engine's list of its files is missing, so all of the log is", From: 1, To: max(m.seq, 1), Remedy: lossRemedy,
+	}, nil
 }
 
 // recover reads where the log ends and compares that with the head mark. What is missing
@@ -240,22 +261,22 @@ func (l *Log) compareChain(m mark) (*DamageError, error) {
 	return nil, nil
 }
 
-// reportLoss tells of a loss that the operator accepted, in the log itself too.
+// reportLoss tells of a loss that the operator accepted, in the log itself too: a full disk
+// does not stop that, since what is left must be readable. Only then the mark is the new one:
+// a crash before leaves the loss to be accepted again.
 func (l *Log) reportLoss(loss *DamageError) error {
-	if loss == nil {
-		return nil
-	}
 	l.damaged(loss)
-	return l.appendSystem(l.ctx, "$sys.loss", map[string]any{"what": loss.What, "from": loss.From, "to": loss.To})
-}
-
-// appendSystem appends an event of the log's own.
-func (l *Log) appendSystem(ctx context.Context, topic string, data any) error {
-	ev, err := systemEvent(topic, data)
+	ev, err := systemEvent("$sys.loss", map[string]any{"what": loss.What, "from": loss.From, "to": loss.To})
+	if err == nil {
+		err = l.submit(l.ctx, &request{events: []abi.Event{ev}, size: stagedSize(&ev), durability: Durable, relieves: true})
+	}
 	if err != nil {
+		close(l.closing)
+		<-l.stopped
 		return err
 	}
-	return l.submit(ctx, &request{events: []abi.Event{ev}, size: stagedSize(&ev), durability: Durable})
+	l.marks.hurry()
+	return nil
 }
 
 func systemEvent(topic string, data any) (abi.Event, error) {

@@ -36,7 +36,7 @@ type sequencer struct {
 
 	held     []*request // taken from the queue, but not for this group
 	staged   []staged   // of the group
-	retired  abi.Seq    // head when heads last forgot a generation
+	retired  abi.Seq    // last seq given or staged when heads last forgot a generation
 	unsynced time.Time  // when the oldest write without fsync was applied; zero: none
 	inFlight chan flight
 
@@ -77,12 +77,13 @@ func newSequencer(l *Log, end logEnd) *sequencer {
 }
 
 // retire waits until the index knows every stream that is about to be forgotten: they were
-// last used before the generation before was.
+// last used before the generation before was, by an event that may only have been staged
+// then. What was staged and then refused never comes, so it is not waited for.
 func (s *sequencer) retire() {
-	if err := s.l.index.wait(s.retired); err != nil {
+	if err := s.l.index.wait(min(s.retired, s.head)); err != nil {
 		s.l.fail("the stream index: " + err.Error())
 	}
-	s.retired = s.head
+	s.retired = s.next() - 1
 }
 
 // run is the sequencer's goroutine.
@@ -212,7 +213,7 @@ func (s *sequencer) process(group []*request) {
 }
 
 // grows tells whether r needs a disk with room.
-func (r *request) grows() bool { return len(r.events) > 0 || r.commit != nil }
+func (r *request) grows() bool { return !r.relieves && (r.size > 0 || r.commit != nil) }
 
 func (s *sequencer) refuse(r *request, err error) {
 	s.l.counters.refused.Add(1)
@@ -235,8 +236,8 @@ func (s *sequencer) encode(batch *pebble.Batch) (chunks []*chunk, bytes int) {
 		op := batch.SetDeferred(9, size)
 		chunkKey(op.Key[:0], first)
 		s.writer.encode(op.Value, first, base, s.chain, flags, rest[:n])
-		c := &chunk{}
-		if err := errors.Join(op.Finish(), c.openHeader(first, op.Value)); err != nil || !c.openDictionaries() {
+		c := &chunk{hints: s.writer.hints()}
+		if err := errors.Join(op.Finish(), c.openHeader(first, op.Value)); err != nil || !c.openTopics() || !c.openKeys() {
 			panic("log: a chunk that was just encoded does not open")
 		}
 		chunks = append(chunks, c)

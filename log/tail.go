@@ -63,6 +63,7 @@ func (t *tail) replace(first abi.Seq, raw []byte) error {
 	defer t.mu.Unlock()
 	i := sort.Search(len(t.mu.chunks), func(i int) bool { return t.mu.chunks[i].first >= first })
 	if i < len(t.mu.chunks) && t.mu.chunks[i].first == first {
+		t.mu.bytes += len(raw) - len(t.mu.chunks[i].raw)
 		t.mu.chunks[i] = c
 	}
 	return nil
