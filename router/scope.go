@@ -17,7 +17,7 @@ type scope[T any] struct {
 // view is the shapes of a scope. It is replaced, not changed.
 type view[T any] struct {
 	shapes []*shelf[T]           // by number of segments; behind these, those with **
-	begin  [maxLevels + 2]uint16 // of the shapes with so many segments; [maxLevels+1]: with **
+	begin  [maxLevels + 2]uint32 // of the shapes with so many segments; [maxLevels+1]: with **
 }
 
 // shelf is the patterns of one shape within one scope.

@@ -2,6 +2,7 @@ package router
 
 import (
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -26,7 +27,7 @@ func NewSeen(limit int) *Seen {
 	return s
 }
 
-// Add notes a topic.
+// Add notes a topic; it keeps a copy.
 func (s *Seen) Add(topic string) {
 	s.mu.RLock()
 	_, have := s.mu.topics[topic]
@@ -40,7 +41,7 @@ func (s *Seen) Add(topic string) {
 		s.mu.missed++
 		return
 	}
-	s.mu.topics[topic] = struct{}{}
+	s.mu.topics[strings.Clone(topic)] = struct{}{}
 }
 
 // Missed returns how often a topic came that the full set could not keep.

@@ -52,9 +52,23 @@ func (s *subscription) idle(ctx context.Context) bool {
 	}
 	s.publishStatus()
 	if at > s.r.store.Head() {
-		s.wait(ctx, func(ctx context.Context) { _ = s.r.store.Wait(ctx, at, false) })
+		s.rest(ctx, at)
 	}
 	return true
+}
+
+// rest waits, with everything below at dealt with, for an event that concerns s.
+func (s *subscription) rest(ctx context.Context, at abi.Seq) {
+	s.idling.Store(true)
+	if s.r.interest.announced.Load() <= uint64(at) {
+		s.wait(ctx, func(ctx context.Context) {
+			select {
+			case <-ctx.Done():
+			case <-s.stirred:
+			}
+		})
+	}
+	s.idling.Store(false)
 }
 
 // stop ends the subscription because of an error of the store, which no retry mends.
