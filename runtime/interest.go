@@ -86,7 +86,9 @@ func (in *interest) follow(ctx context.Context, r *Runtime) {
 		if err := reader.Err(); err != nil {
 			r.opts.Logger.Error("new events cannot be followed; subscribers look for themselves", "error", err)
 			in.announced.Store(^uint64(0))
-			r.stirAll()
+			for _, s := range r.subscriptions() {
+				s.stir()
+			}
 			return
 		}
 		next := reader.Position()
@@ -97,27 +99,47 @@ func (in *interest) follow(ctx context.Context, r *Runtime) {
 		})
 		topics.clear()
 		in.passed.Store(uint64(next))
-		if next >= in.swept+cursorStep { // so that cursors of those whom nothing concerns move too
+		if next >= in.swept+sweepStep(r.crowd()) {
 			in.swept = next
-			r.stirAll()
+			sweep(r.subscriptions(), next)
 		}
 		_ = r.store.Wait(ctx, next, false)
 	}
 }
 
-func (r *Runtime) stirAll() {
-	for _, s := range r.subscriptions() {
-		s.stir()
+// sweepStep is after how many events the cursors of those whom nothing concerned are
+// written. It grows with their number, so that the writes stay few beside the events.
+func sweepStep(subs int) abi.Seq { return cursorStep * abi.Seq(1+subs/100) }
+
+// crowd returns the number of subscribers.
+func (r *Runtime) crowd() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.mu.subs)
+}
+
+// sweep wakes the idle ones to write a cursor of to: nothing below concerned them.
+func sweep(subs []*subscription, to abi.Seq) {
+	for _, s := range subs {
+		if s.idling.CompareAndSwap(true, false) {
+			s.skip.Store(uint64(to))
+			s.rouse()
+		}
 	}
 }
 
 // stir wakes s if it is idle.
 func (s *subscription) stir() {
 	if s.idling.CompareAndSwap(true, false) {
-		select {
-		case s.stirred <- struct{}{}:
-		default:
-		}
+		s.rouse()
+	}
+}
+
+// rouse ends the rest of s, or its next one at once.
+func (s *subscription) rouse() {
+	select {
+	case s.stirred <- struct{}{}:
+	default:
 	}
 }
 

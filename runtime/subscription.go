@@ -54,6 +54,7 @@ type subscription struct {
 	wants   *router.Subscription[*subscription] // what wakes it; guarded by Runtime.mu
 	idling  atomic.Bool                         // it waits for an event that concerns it, see interest
 	stirred chan struct{}                       // ends that wait
+	skip    atomic.Uint64                       // a seq up to which it has nothing to read, see sweep
 
 	mu struct {
 		sync.Mutex
