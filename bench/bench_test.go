@@ -15,7 +15,6 @@ import (
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/sandbox"
 	"github.com/avx-platform/avxrt/log"
-	"github.com/avx-platform/avxrt/router"
 	"github.com/avx-platform/avxrt/runtime"
 )
 
@@ -34,46 +33,6 @@ func events(n int) []abi.Event {
 // perSecond reports events a second.
 func perSecond(b *testing.B, each int) {
 	b.ReportMetric(float64(b.N)*float64(each)/b.Elapsed().Seconds(), "events/s")
-}
-
-func BenchmarkRoute(b *testing.B) {
-	for _, subs := range []int{10, 1000, 100_000} {
-		r := router.New[int]()
-		plain := map[string]int{}
-		for i := range subs {
-			topic := fmt.Sprintf("area%d.thing%d.changed", i%100, i)
-			plain[topic] = i
-			text := topic
-			if i%10 == 0 {
-				text = fmt.Sprintf("area%d.thing%d.*", i%100, i)
-			}
-			p, err := router.ParsePattern(text)
-			if err != nil {
-				b.Fatal(err)
-			}
-			r.Subscribe(i, p)
-		}
-		topics := make([]string, 1024)
-		for i := range topics {
-			n := i * 7 % subs
-			topics[i] = fmt.Sprintf("area%d.thing%d.changed", n%100, n)
-		}
-		b.Run(fmt.Sprintf("subs=%d/kind=router", subs), func(b *testing.B) {
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				if len(r.Match(topics[i%1024])) != 1 {
-					b.Fatal("no match")
-				}
-			}
-		})
-		b.Run(fmt.Sprintf("subs=%d/kind=baseline-map", subs), func(b *testing.B) {
-			for i := 0; b.Loop(); i++ {
-				if _, ok := plain[topics[i%1024]]; !ok {
-					b.Fatal("no match")
-				}
-			}
-		})
-	}
 }
 
 func openPebble(b *testing.B) *pebble.DB {

@@ -12,10 +12,13 @@ const (
 )
 
 // ParsePattern checks and normalises s. The error is a [*SyntaxError].
-func ParsePattern(s string) (Pattern, error) {
+func ParsePattern(s string) (Pattern, error) { return Limits{}.ParsePattern(s) }
+
+// ParsePattern is the func of the same name under these limits.
+func (l Limits) ParsePattern(s string) (Pattern, error) {
 	deep := 0
 	previous := ""
-	err := scan("pattern", s, func(segment string, offset int) string {
+	err := l.scan("pattern", s, func(segment string, offset int) string {
 		if segment == many && previous != many {
 			deep++
 		}

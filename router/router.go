@@ -1,234 +1,308 @@
 package router
 
 import (
-	"maps"
-	"slices"
-	"strings"
+	"hash/maphash"
+	"iter"
 	"sync"
 	"sync/atomic"
 )
 
-// Router knows which values are subscribed to which patterns. It is safe for concurrent
-// use; [Router.Match] never waits for a change.
-//
-// The subscriptions lie in a trie over segments that is never changed, only replaced: a
-// change copies the nodes on its path and swaps the root.
-type Router[T any] struct {
-	root    atomic.Pointer[node[T]]
-	writing sync.Mutex // guards ordinal and the replacement of root
-	ordinal uint64
+// Options of a [Router]; the zero value is useful.
+type Options struct {
+	// Cache is how many recent topics are remembered with what matches them, about 150
+	// bytes each. Default 8192; negative: none.
+	Cache int
+	// Shapes bounds the work of a match: it is how many looks it may take below one first
+	// segment, and again for the patterns that begin with a wildcard. Default 256.
+	Shapes int
 }
 
-// New returns an empty router.
-func New[T any]() *Router[T] {
-	r := &Router[T]{}
-	r.root.Store(&node[T]{})
+const (
+	defaultCache  = 8192
+	defaultShapes = 256
+	scopes        = 256
+)
+
+// Router knows which values are subscribed to which patterns. It is safe for concurrent
+// use; a match never waits for a change, nor a change for a match.
+type Router[T any] struct {
+	seed  maphash.Seed // differs per router, so that nobody can choose topics that collide
+	cache *cache[T]    // nil: none
+	// published is the ordinal up to which all subscriptions are wholly there. A match
+	// reads it first and passes over what is younger.
+	published atomic.Uint64
+	leading   scope[T] // patterns that begin with a wildcard
+	literal   [scopes]scope[T]
+
+	limit int
+	mu    struct {
+		sync.Mutex // held by changes; guards all that is said to be the writer's
+		groups     map[string]*group[T]
+	}
+}
+
+// New returns an empty router with the default options.
+func New[T any]() *Router[T] { return NewWith[T](Options{}) }
+
+// NewWith returns an empty router.
+func NewWith[T any](opts Options) *Router[T] {
+	if opts.Cache == 0 {
+		opts.Cache = defaultCache
+	}
+	if opts.Shapes <= 0 {
+		opts.Shapes = defaultShapes
+	}
+	r := &Router[T]{seed: maphash.MakeSeed(), limit: opts.Shapes}
+	if opts.Cache > 0 {
+		r.cache = newCache[T](opts.Cache)
+	}
+	r.mu.groups = map[string]*group[T]{}
 	return r
 }
 
-// node is a place in the trie: the segments that lead to it are a prefix of a pattern.
-type node[T any] struct {
-	literal map[string]*node[T]
-	one     *node[T] // behind *
-	many    *node[T] // behind **
-	loops   bool     // it is behind **: it stays active over any segment
-	ends    []*Subscription[T]
-	// endPatterns[i] is the pattern of ends[i] that ends here
-	endPatterns []Pattern
-}
-
-// Subscription is one subscriber's interest.
-type Subscription[T any] struct {
-	Value    T
-	router   *Router[T]
-	patterns []Pattern
-	ordinal  uint64
-	gone     bool // guarded by router.writing
-}
-
-// Subscribe adds value under the patterns; duplicates among them count once.
-func (r *Router[T]) Subscribe(value T, patterns ...Pattern) *Subscription[T] {
-	r.writing.Lock()
-	defer r.writing.Unlock()
-	r.ordinal++
-	s := &Subscription[T]{Value: value, router: r, ordinal: r.ordinal}
-	root := r.root.Load()
-	for _, p := range patterns {
-		if p.text != "" && !slices.Contains(s.patterns, p) {
-			s.patterns = append(s.patterns, p)
-			root = root.with(walk(p.text), s, p)
-		}
-	}
-	r.root.Store(root)
-	return s
-}
-
-// Unsubscribe removes the subscription. It may be called twice.
-func (s *Subscription[T]) Unsubscribe() {
-	s.router.writing.Lock()
-	defer s.router.writing.Unlock()
-	if s.gone {
-		return
-	}
-	s.gone = true
-	root := s.router.root.Load()
-	for _, p := range s.patterns {
-		if root = root.without(walk(p.text), s); root == nil {
-			root = &node[T]{}
-		}
-	}
-	s.router.root.Store(root)
-}
-
-// Patterns returns what the subscription asked for.
-func (s *Subscription[T]) Patterns() []Pattern { return slices.Clone(s.patterns) }
-
-// with returns n with s at the place to which the rest of the pattern leads.
-func (n *node[T]) with(rest walker, s *Subscription[T], p Pattern) *node[T] {
-	c := *n
-	if rest.done() {
-		c.ends = append(slices.Clip(n.ends), s)
-		c.endPatterns = append(slices.Clip(n.endPatterns), p)
-		return &c
-	}
-	segment := rest.segment()
-	rest.next()
-	child := n.child(segment)
-	if child == nil {
-		child = &node[T]{loops: segment == many}
-	}
-	c.setChild(segment, child.with(rest, s, p))
-	return &c
-}
-
-// without returns n without s at the place to which the rest leads, nil if nothing is left.
-func (n *node[T]) without(rest walker, s *Subscription[T]) *node[T] {
-	c := *n
-	if rest.done() {
-		i := slices.Index(n.ends, s)
-		c.ends = slices.Delete(slices.Clone(n.ends), i, i+1)
-		c.endPatterns = slices.Delete(slices.Clone(n.endPatterns), i, i+1)
-	} else {
-		segment := rest.segment()
-		rest.next()
-		c.setChild(segment, n.child(segment).without(rest, s))
-	}
-	if len(c.ends) == 0 && len(c.literal) == 0 && c.one == nil && c.many == nil {
-		return nil
-	}
-	return &c
-}
-
-func (n *node[T]) child(segment string) *node[T] {
-	switch segment {
-	case one:
-		return n.one
-	case many:
-		return n.many
-	}
-	return n.literal[segment]
-}
-
-// setChild changes n, which must not be visible to readers yet. A nil child is removed.
-func (n *node[T]) setChild(segment string, child *node[T]) {
-	switch segment {
-	case one:
-		n.one = child
-		return
-	case many:
-		n.many = child
-		return
-	}
-	n.literal = maps.Clone(n.literal)
-	if child == nil {
-		delete(n.literal, segment)
-		return
-	}
-	if n.literal == nil {
-		n.literal = map[string]*node[T]{}
-	}
-	n.literal[strings.Clone(segment)] = child
-}
-
-// Match is one subscription that a topic concerns.
-type Match[T any] struct {
-	Subscription *Subscription[T]
-	Patterns     []Pattern // those that fit, in the order of the subscription
-}
-
-// Match returns the subscriptions that the topic concerns, each once, in the order in
-// which they were made. The topic must be valid.
+// Match returns the subscriptions that the topic concerns, each once, in the order in which
+// they were made. Of a group it returns the member that the key chooses; without groups the
+// key does not matter. What is subscribed or unsubscribed while one iterates may be seen or
+// not; what was there before, and stays, is seen.
 //
-// It walks the trie with a set of places, one segment at a time, so its work is bounded by
-// segments × places that any prefix of the topic can reach, whatever the patterns are.
-func (r *Router[T]) Match(topic string) []Match[T] {
-	if topic == "" {
-		return nil
-	}
-	active := activate(nil, r.root.Load())
-	leading := topic[0] == '$' // wildcards do not match it as a first segment
-	if leading {
-		active = active[:1]
-	}
-	for w := walk(topic); !w.done(); w.next() {
-		active = step(active, w.segment(), leading)
-		leading = false
-	}
-	var found []Match[T]
-	for _, n := range active {
-		for i, s := range n.ends {
-			found = append(found, Match[T]{s, n.endPatterns[i : i+1 : i+1]})
-		}
-	}
-	return join(found)
+// A topic that is not valid has no match.
+func (r *Router[T]) Match(topic, key string) iter.Seq[Match[T]] {
+	return func(yield func(Match[T]) bool) { r.match(topic, key, yield) }
 }
 
-// activate adds n and what can be reached from it over no segment at all.
-func activate[T any](active []*node[T], n *node[T]) []*node[T] {
-	for ; n != nil; n = n.many {
-		if slices.Contains(active, n) {
-			return active
-		}
-		active = append(active, n)
+func (r *Router[T]) match(topic, key string, yield func(Match[T]) bool) {
+	limit := r.published.Load()
+	if r.cache == nil {
+		r.matchUncached(reach{topic, key, limit}, yield)
+		return
 	}
-	return active
-}
-
-func step[T any](active []*node[T], segment string, leading bool) []*node[T] {
-	var next []*node[T]
-	for _, n := range active {
-		if n.loops {
-			next = activate(next, n)
-		}
-		if child := n.literal[segment]; child != nil {
-			next = activate(next, child)
-		}
-		if n.one != nil && !leading {
-			next = activate(next, n.one)
+	hash := r.cache.hash(topic)
+	a := r.cache.get(hash, topic)
+	if a == nil || !a.current(r) {
+		r.matchMissed(hash, a, reach{topic, key, limit}, yield)
+		return
+	}
+	if len(a.entries) == 1 {
+		if s := a.entries[0].only(); s != nil {
+			if s.visible(limit) {
+				yield(Match[T]{Subscription: s, topic: topic})
+			}
+			return
 		}
 	}
-	return next
+	deliver(a.entries, reach{topic, key, limit}, yield)
 }
 
-// join brings matches into the order of the subscriptions and merges those of the same one.
-func join[T any](found []Match[T]) []Match[T] {
-	slices.SortStableFunc(found, func(a, b Match[T]) int {
-		switch {
-		case a.Subscription.ordinal < b.Subscription.ordinal:
-			return -1
-		case a.Subscription.ordinal > b.Subscription.ordinal:
-			return 1
+// inlineEntries is how many patterns may fit a topic before a match allocates.
+const inlineEntries = 32
+
+func (r *Router[T]) matchUncached(to reach, yield func(Match[T]) bool) {
+	var q query
+	var room [inlineEntries]*entry[T]
+	if q.split(r.seed, to.topic) {
+		looks := 0
+		deliver(r.find(&q, r.scopeOf(&q), room[:0], &looks), to, yield)
+	}
+}
+
+// matchMissed is a match that the cache had nothing for, or an old answer.
+func (r *Router[T]) matchMissed(hash uint64, old *answer[T], to reach, yield func(Match[T]) bool) {
+	var q query
+	var room [inlineEntries]*entry[T]
+	if !q.split(r.seed, to.topic) {
+		return
+	}
+	looks := 0
+	sc := r.scopeOf(&q)
+	gen := sc.gen.Load() + r.leading.gen.Load()
+	found := r.find(&q, sc, room[:0], &looks)
+	if old == nil || !old.renew(gen, found) {
+		r.cache.offer(hash, &q, sc, gen, found)
+	}
+	deliver(found, to, yield)
+}
+
+func (r *Router[T]) scopeOf(q *query) *scope[T] { return &r.literal[q.h[0]%scopes] }
+
+// find appends the entries that fit.
+func (r *Router[T]) find(q *query, sc *scope[T], found []*entry[T], looks *int) []*entry[T] {
+	found = sc.find(q, found, looks)
+	if q.topic[0] != '$' {
+		found = r.leading.find(q, found, looks)
+	}
+	return found
+}
+
+// Subscribe adds value under the patterns; duplicates among them count once. The error is
+// a [*LimitError]; nothing is subscribed then.
+func (r *Router[T]) Subscribe(value T, patterns ...Pattern) (*Subscription[T], error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(patterns) != 1 || patterns[0].text == "" {
+		return r.subscribe(value, nil, patterns)
+	}
+	w := r.place(patterns[0])
+	e := w.entry(patterns[0])
+	var s *Subscription[T]
+	if e != nil {
+		s = &Subscription[T]{}
+	} else {
+		e, s = newBlock[T](patterns[0])
+		if !r.enter(w, e) {
+			return nil, &LimitError{Pattern: patterns[0], Shapes: r.limit}
 		}
-		return slices.Index(a.Subscription.patterns, a.Patterns[0]) - slices.Index(b.Subscription.patterns, b.Patterns[0])
-	})
-	out := found[:0]
-	for _, m := range found {
-		if len(out) > 0 && out[len(out)-1].Subscription == m.Subscription {
-			last := &out[len(out)-1]
-			last.Patterns = append(last.Patterns, m.Patterns...)
+	}
+	s.Value, s.router, s.link.entry = value, r, e
+	ordinal := r.published.Load() + 1
+	s.stamp.Store(ordinal << 1)
+	e.add(e, s)
+	r.published.Store(ordinal)
+	return s, nil
+}
+
+// Join adds value under the patterns as a member of a group. Of the members that a topic
+// concerns one gets the event, the same for the same key as long as it is there; a member
+// that comes or goes moves no key between the others. The choice depends on the names
+// alone, so it is the same on another node and after a restart.
+func (r *Router[T]) Join(group, member string, value T, patterns ...Pattern) (*Subscription[T], error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.subscribe(value, &extra[T]{group: r.groupCalled(group), member: hashName(member)}, patterns)
+}
+
+// subscribe makes a subscription visible: first its entries, then its place in them, last
+// its ordinal.
+func (r *Router[T]) subscribe(value T, x *extra[T], patterns []Pattern) (*Subscription[T], error) {
+	entries, err := r.entriesFor(patterns)
+	if err != nil {
+		return nil, err
+	}
+	s := &Subscription[T]{Value: value, router: r, extra: x}
+	ordinal := r.published.Load() + 1
+	s.stamp.Store(ordinal << 1)
+	s.setLinks(entries)
+	if g := s.group(); g != nil {
+		g.members++
+		r.mu.groups[g.name] = g
+	}
+	for _, e := range entries {
+		if s.group() != nil {
+			r.join(e, s)
+		} else {
+			e.add(e, s)
+		}
+	}
+	r.published.Store(ordinal)
+	return s, nil
+}
+
+// entriesFor returns the entries of the patterns, made where there were none.
+func (r *Router[T]) entriesFor(patterns []Pattern) ([]*entry[T], error) {
+	var entries []*entry[T]
+	twice := make(map[*entry[T]]bool, len(patterns))
+	for _, p := range patterns {
+		if p.text == "" {
 			continue
 		}
-		out = append(out, m)
+		w := r.place(p)
+		e := w.entry(p)
+		if e == nil {
+			e = &entry[T]{pattern: p}
+			if !r.enter(w, e) {
+				for _, e := range entries {
+					r.tidy(e)
+				}
+				return nil, &LimitError{Pattern: p, Shapes: r.limit}
+			}
+		}
+		if !twice[e] {
+			twice[e] = true
+			entries = append(entries, e)
+		}
 	}
-	return out
+	return entries, nil
+}
+
+// where is the place of a pattern.
+type where[T any] struct {
+	scope *scope[T]
+	shape shape
+	shelf *shelf[T] // nil: there is none for the shape
+	hash  uint64
+}
+
+func (r *Router[T]) place(p Pattern) where[T] {
+	w := where[T]{scope: &r.leading, shape: shapeOf(p.text)}
+	var q query // the pattern as a topic, of which ** is a segment
+	q.split(r.seed, p.text)
+	if p.text[0] != '*' {
+		w.scope = r.scopeOf(&q)
+	}
+	w.shelf = w.scope.view.Load().shelf(w.shape)
+	w.hash = w.shape.hash(&q, int(w.shape.head.n)+1)
+	return w
+}
+
+// entry returns the entry of p, or nil.
+func (w *where[T]) entry(p Pattern) *entry[T] {
+	if w.shelf != nil {
+		if n, i := w.shelf.table.slot(w.hash, p); n != nil {
+			return n.slots[i].entry.Load()
+		}
+	}
+	return nil
+}
+
+// enter puts a new entry into its place, unless its shape is one too many.
+func (r *Router[T]) enter(w where[T], e *entry[T]) bool {
+	if w.shelf == nil {
+		if w.shelf = w.scope.add(w.shape, r.limit); w.shelf == nil {
+			return false
+		}
+	}
+	w.shelf.table.insert(w.hash, e)
+	w.scope.gen.Add(1)
+	return true
+}
+
+// tidy takes the entry out if nobody is left in it.
+func (r *Router[T]) tidy(e *entry[T]) {
+	if !e.empty() {
+		return
+	}
+	w := r.place(e.pattern)
+	if w.shelf == nil {
+		return
+	}
+	w.shelf.table.remove(w.hash, e.pattern)
+	if w.shelf.table.count == 0 {
+		w.scope.drop(w.shelf)
+	}
+	w.scope.gen.Add(1)
+}
+
+// Unsubscribe removes the subscription. It may be called twice. A match that begins after
+// it has returned does not see the subscription.
+func (s *Subscription[T]) Unsubscribe() {
+	r := s.router
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.stamp.Load()&gone != 0 {
+		return
+	}
+	s.stamp.Store(s.stamp.Load() | gone)
+	for i := range s.links() {
+		e := s.linkAt(i).entry
+		if s.group() != nil {
+			r.leave(e, s)
+		} else {
+			e.remove(e, s)
+		}
+		r.tidy(e)
+	}
+	if g := s.group(); g != nil {
+		if g.members--; g.members == 0 {
+			delete(r.mu.groups, g.name)
+		}
+	}
 }

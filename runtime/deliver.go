@@ -52,7 +52,33 @@ func (s *subscription) idle(ctx context.Context) bool {
 	}
 	s.publishStatus()
 	if at > s.r.store.Head() {
-		s.wait(ctx, func(ctx context.Context) { _ = s.r.store.Wait(ctx, at, false) })
+		return s.rest(ctx, at)
+	}
+	return true
+}
+
+// rest waits, with everything below at dealt with, for an event that concerns s.
+func (s *subscription) rest(ctx context.Context, at abi.Seq) bool {
+	s.idling.Store(true)
+	if s.r.interest.announced.Load() <= uint64(at) {
+		s.wait(ctx, func(ctx context.Context) {
+			select {
+			case <-ctx.Done():
+			case <-s.stirred:
+			}
+		})
+	}
+	s.idling.Store(false)
+	// A sweep that comes too late for this rest leaves a seq that the next one is beyond.
+	to := abi.Seq(s.skip.Swap(0))
+	if to <= at {
+		return true
+	}
+	s.closeReader()
+	s.machine.Finish(now(), delivery.Outcome{Reached: to})
+	s.publishStatus()
+	if _, err := s.commit(&log.Commit{To: to}); err != nil {
+		return s.refused(err)
 	}
 	return true
 }

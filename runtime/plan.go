@@ -130,16 +130,23 @@ func (r *Runtime) adopt(ctx context.Context, p *plan) error {
 	for name, s := range r.mu.subs {
 		if _, stays := p.modules[name]; !stays {
 			s.end()
+			r.interest.forget(s)
 			delete(r.mu.subs, name)
 		}
 	}
 	for i := range p.manifest.Subscribers {
 		spec := p.manifest.Subscribers[i]
 		if s, ok := r.mu.subs[spec.Name]; ok {
+			if err := r.interest.want(s, spec.Topics); err != nil {
+				return &ManifestError{Subscriber: spec.Name, Err: err}
+			}
 			s.offer(spec, p.modules[spec.Name])
 			continue
 		}
 		s := newSubscription(r, spec, p.modules[spec.Name], cursors[spec.Name])
+		if err := r.interest.want(s, spec.Topics); err != nil {
+			return &ManifestError{Subscriber: spec.Name, Err: err}
+		}
 		r.mu.subs[spec.Name] = s
 		if r.mu.launch != nil {
 			r.mu.launch(s)

@@ -27,6 +27,7 @@ type Runtime struct {
 	draining atomic.Bool
 	running  atomic.Bool
 	reloads  struct{ done, refused atomic.Uint64 }
+	interest *interest
 
 	planning sync.Mutex // one plan is built at a time
 
@@ -45,7 +46,7 @@ type Runtime struct {
 // wrong gives a [*ManifestError]; a store in use an error that wraps [log.ErrLocked].
 func Open(opts Options) (*Runtime, error) {
 	opts = opts.withDefaults()
-	r := &Runtime{opts: opts}
+	r := &Runtime{opts: opts, interest: newInterest()}
 	r.mu.subs, r.mu.problems, r.mu.loaded = map[string]*subscription{}, map[string]string{}, map[string]*sandbox.Module{}
 	m, err := r.readManifest()
 	if err != nil {
@@ -89,6 +90,8 @@ func (r *Runtime) Run(ctx context.Context) error {
 		return errors.New("runtime: Run was called twice")
 	}
 	var wg sync.WaitGroup
+	r.interest.begin(r.store)
+	wg.Go(func() { r.interest.follow(ctx, r) })
 	r.mu.Lock()
 	r.mu.launch = func(s *subscription) { wg.Go(func() { s.run(ctx) }) }
 	for _, s := range r.mu.subs {

@@ -103,9 +103,13 @@ func (r *Runtime) Subscriber(name string) (SubscriberStatus, error) {
 
 // statusNow adds to the last published status what changes without the subscription's doing.
 func (s *subscription) statusNow() SubscriberStatus {
+	passed, idle := abi.Seq(s.r.interest.passed.Load()), s.idling.Load()
 	s.mu.Lock()
 	st := s.mu.status
 	s.mu.Unlock()
+	if idle { // nothing below passed concerns it: it would have been woken before that was raised
+		st.Cursor = max(st.Cursor, passed)
+	}
 	head := s.r.store.Head()
 	if st.Cursor <= head {
 		st.LagEvents = uint64(head - st.Cursor + 1)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/avx-platform/avxrt/abi"
@@ -50,6 +51,11 @@ type subscription struct {
 	stored   abi.Seq // the cursor as committed
 	buffers  runBuffers
 
+	wants   *router.Subscription[*subscription] // what wakes it; guarded by Runtime.mu
+	idling  atomic.Bool                         // it waits for an event that concerns it, see interest
+	stirred chan struct{}                       // ends that wait
+	skip    atomic.Uint64                       // a seq up to which it has nothing to read, see sweep
+
 	mu struct {
 		sync.Mutex
 		next   *generation // offered, not yet in service
@@ -66,7 +72,7 @@ type runBuffers struct {
 }
 
 func newSubscription(r *Runtime, spec manifest.Subscriber, module *sandbox.Module, cursor log.Cursor) *subscription {
-	s := &subscription{r: r, name: spec.Name, fence: cursor.Fence, stored: cursor.Next}
+	s := &subscription{r: r, name: spec.Name, fence: cursor.Fence, stored: cursor.Next, stirred: make(chan struct{}, 1)}
 	s.stamper = delivery.Stamper{Subscriber: spec.Name, Source: "/avxrt/" + s.nodeID()}
 	s.gen = newGeneration(1, spec, module)
 	s.machine = delivery.New(policy(spec), cursor.Next)

@@ -50,19 +50,6 @@ func parsePatterns(texts []string) ([]router.Pattern, error) {
 	return patterns, nil
 }
 
-// matcher tells whether any of a few patterns matches. The log asks once per distinct
-// topic of a chunk, so a list is as good as an index.
-func matcher(patterns []router.Pattern) func(topic string) bool {
-	return func(topic string) bool {
-		for _, p := range patterns {
-			if p.Match(topic) {
-				return true
-			}
-		}
-		return false
-	}
-}
-
 // Next returns the next event, which it waits for until ctx ends. The event's parts may be
 // kept, the pointer not beyond the following call. After an error of ctx one may go on.
 func (t *Tail) Next(ctx context.Context) (*abi.Event, error) {

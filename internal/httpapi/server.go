@@ -55,6 +55,8 @@ func (a *api) routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"POST /v1/events":                         a.publish,
 		"POST /v1/topics/{topic}":                 a.publishPlain,
+		"GET /v1/topics":                          a.topics,
+		"GET /v1/topics/{topic}/subscribers":      a.interested,
 		"GET /v1/events":                          a.stream,
 		"GET /v1/events/{seq}":                    a.event,
 		"POST /v1/events/{seq}/redaction":         a.redact,
