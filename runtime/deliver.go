@@ -60,14 +60,22 @@ func (s *subscription) idle(ctx context.Context) bool {
 // rest waits, with everything below at dealt with, for an event that concerns s.
 func (s *subscription) rest(ctx context.Context, at abi.Seq) bool {
 	s.idling.Store(true)
-	if s.r.interest.announced.Load() <= uint64(at) {
-		s.wait(ctx, func(ctx context.Context) {
-			select {
-			case <-ctx.Done():
-			case <-s.stirred:
-			}
-		})
+	if announced := s.r.interest.announced.Load(); announced > uint64(at) {
+		// The follower may have looked before s was idle: what it announced may concern s, and
+		// a sweep that found s idle since does not know.
+		s.idling.Store(false)
+		s.skip.Store(0)
+		if announced == followerEnded {
+			s.wait(ctx, func(ctx context.Context) { _ = s.r.store.Wait(ctx, at, false) })
+		}
+		return true
 	}
+	s.wait(ctx, func(ctx context.Context) {
+		select {
+		case <-ctx.Done():
+		case <-s.stirred:
+		}
+	})
 	s.idling.Store(false)
 	// A sweep that comes too late for this rest leaves a seq that the next one is beyond.
 	to := abi.Seq(s.skip.Swap(0))

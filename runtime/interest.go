@@ -32,6 +32,9 @@ type interest struct {
 	}
 }
 
+// followerEnded is what is announced when nobody follows the log any more.
+const followerEnded = math.MaxUint64
+
 // maxShapes takes the limit off routers whose patterns are the operator's own, or a single
 // reader's: a match looks at no more places than the list that it replaces would have.
 const maxShapes = math.MaxInt
@@ -85,7 +88,7 @@ func (in *interest) follow(ctx context.Context, r *Runtime) {
 		reader.Next(&ev) // no topic is wanted, so it goes to the end
 		if err := reader.Err(); err != nil {
 			r.opts.Logger.Error("new events cannot be followed; subscribers look for themselves", "error", err)
-			in.announced.Store(^uint64(0))
+			in.announced.Store(followerEnded)
 			for _, s := range r.subscriptions() {
 				s.stir()
 			}
