@@ -154,8 +154,10 @@ func (l *Log) Sync(ctx context.Context) error {
 // submit queues r and waits for its answer.
 func (l *Log) submit(ctx context.Context, r *request) error {
 	r.done = make(chan struct{})
-	if err := l.enqueue(ctx, r); err != nil {
-		return err
+	if !l.sequencer.direct(r) {
+		if err := l.enqueue(ctx, r); err != nil {
+			return err
+		}
 	}
 	select {
 	case <-r.done:

@@ -37,7 +37,7 @@
 //
 // # Goroutines
 //
-// [Open] starts the sequencer, which alone appends; the sync waiter, which answers durable
+// [Open] starts the sequencer, whose work an accepted append may do for itself; the sync waiter, which answers durable
 // appends in order; the stream index, which follows the log, and one that asks it for the
 // sequencer; the writer of the head mark; and the background verification. [Log.Close]
 // ends all of them and waits. All methods are safe for concurrent use.

@@ -15,27 +15,28 @@ import (
 
 // Log is an open store. See the package documentation for what it promises.
 type Log struct {
-	dir      string
-	opts     Options
-	fs       vfs.FS // opts.fs, behind which the disk may be full
-	store    string // identity of the store
-	boot     uint64
-	maxFiles int
-	engine   *pebble.Options
-	db       *pebble.DB
-	lock     *pebble.Lock
-	tail     *tail
-	index    *index
-	marks    *marker
-	disk     *disk
-	queue    chan *request      // bound: Options.QueueLength; full: the caller waits for Options.QueueWait
-	first    atomic.Uint64      // seq of the first event that retention left
-	erasing  sync.Mutex         // held by whoever rewrites or drops chunks; guards swept
-	swept    map[string]abi.Seq // how far retention by a pattern has come in this process
-	seen     atomic.Pointer[sighting]
-	places   places
-	leaps    *leaps
-	noReuse  atomic.Int32 // old write-ahead logs must not be used again while it is not 0
+	dir       string
+	opts      Options
+	fs        vfs.FS // opts.fs, behind which the disk may be full
+	store     string // identity of the store
+	boot      uint64
+	maxFiles  int
+	engine    *pebble.Options
+	db        *pebble.DB
+	lock      *pebble.Lock
+	tail      *tail
+	index     *index
+	marks     *marker
+	disk      *disk
+	sequencer *sequencer
+	queue     chan *request      // bound: Options.QueueLength; full: the caller waits for Options.QueueWait
+	first     atomic.Uint64      // seq of the first event that retention left
+	erasing   sync.Mutex         // held by whoever rewrites or drops chunks; guards swept
+	swept     map[string]abi.Seq // how far retention by a pattern has come in this process
+	seen      atomic.Pointer[sighting]
+	places    places
+	leaps     *leaps
+	noReuse   atomic.Int32 // old write-ahead logs must not be used again while it is not 0
 
 	ctx       context.Context // of what the log itself does; ends with Close
 	cancel    context.CancelFunc
@@ -120,6 +121,7 @@ func (l *Log) start() error {
 		}
 	}
 	s := newSequencer(l, end)
+	l.sequencer = s
 	if err := s.loadDedupe(); err != nil {
 		return err
 	}

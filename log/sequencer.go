@@ -3,6 +3,7 @@ package log
 import (
 	"encoding/binary"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -18,10 +19,18 @@ import (
 // done; a refused request leaves the group without a trace and the others go on. So does
 // one that names streams which are not in memory: it comes back when they were looked up.
 //
+// A caller that finds nobody at work and nothing queued does the sequencer's work for its
+// own request: that saves two changes of goroutines, which cost more than an append of one
+// event. Whoever works holds mu, so there still is one writer. Only accepted requests take
+// this way: durable ones wait for the disk anyway, and form better groups in the queue.
+//
 // Encoding on the callers' goroutines was considered: seqs, versions and the dictionaries
 // of a chunk are known only here, and a second copy costs as much as the encoding.
 type sequencer struct {
 	l         *Log
+	mu        sync.Mutex    // held by whoever works; guards all that follows
+	ended     bool          // nobody may work any more
+	due       chan struct{} // capacity 1: a caller left something for the sequencer's goroutine
 	heads     *heads
 	dedupe    *dedupe
 	cursors   map[string]Cursor
@@ -68,8 +77,8 @@ func newSequencer(l *Log, end logEnd) *sequencer {
 		l: l, dedupe: newDedupe(l.opts.DedupeWindow), cursors: map[string]Cursor{},
 		undo: newUndoLog(l.db, l.opts.UndoBytes), producers: map[string]producerRow{}, writer: newChunkWriter(),
 		head: end.head, appended: end.appended, chain: end.chain, quiet: end.quiet, retired: end.head,
-		inFlight: make(chan flight, maxInFlight),
-		lookups:  make(chan *request, maxLookups), back: make(chan *request, maxLookups),
+		inFlight: make(chan flight, maxInFlight), due: make(chan struct{}, 1),
+		lookups: make(chan *request, maxLookups), back: make(chan *request, maxLookups),
 		filters: make(chan *filter, 1),
 	}
 	s.heads = newHeads(s.retire)
@@ -88,36 +97,79 @@ func (s *sequencer) retire() {
 
 // run is the sequencer's goroutine.
 func (s *sequencer) run() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	defer close(s.inFlight)
 	defer close(s.lookups)
 	defer close(s.l.index.stop)
 	timer := time.NewTimer(s.l.opts.SyncEvery)
 	defer timer.Stop()
-	for {
-		var due <-chan time.Time
-		if !s.unsynced.IsZero() {
-			timer.Reset(time.Until(s.unsynced.Add(s.l.opts.SyncEvery)))
-			due = timer.C
-		}
-		if r := s.takeHeld(); r != nil {
-			s.process(s.gather(r))
-			continue
-		}
-		select {
-		case r := <-s.l.queue:
-			s.process(s.gather(r))
-		case r := <-s.back:
+	for s.work(timer) {
+	}
+	s.drain()
+	s.ended = true
+}
+
+// work does one thing and says whether there is more to come. It needs mu, which it lets go
+// while there is nothing to do.
+func (s *sequencer) work(timer *time.Timer) bool {
+	if r := s.takeHeld(); r != nil {
+		s.process(s.gather(r))
+		return true
+	}
+	var late <-chan time.Time
+	if !s.unsynced.IsZero() {
+		timer.Reset(time.Until(s.unsynced.Add(s.l.opts.SyncEvery)))
+		late = timer.C
+	}
+	s.mu.Unlock()
+	var r *request
+	var f *filter
+	back, sync, more := false, false, true
+	select {
+	case r = <-s.l.queue:
+	case r = <-s.back:
+		back = true
+	case f = <-s.filters:
+	case <-late:
+		sync = true
+	case <-s.due:
+	case <-s.l.closing:
+		more = false
+	}
+	s.mu.Lock()
+	switch {
+	case r != nil:
+		if back {
 			s.away--
-			s.process(s.gather(r))
-		case f := <-s.filters:
-			s.heads.loaded = f
-		case <-due:
-			s.process(nil)
-		case <-s.l.closing:
-			s.drain()
-			return
+		}
+		s.process(s.gather(r))
+	case f != nil:
+		s.heads.loaded = f
+	case sync && !s.unsynced.IsZero() && time.Since(s.unsynced) >= s.l.opts.SyncEvery:
+		s.process(nil)
+	}
+	return more
+}
+
+// direct handles r on the caller's goroutine, if it may and nobody else is at work.
+func (s *sequencer) direct(r *request) bool {
+	if r.durability != Accepted || r.apply != nil || len(s.l.queue) > 0 || !s.mu.TryLock() {
+		return false
+	}
+	defer s.mu.Unlock()
+	if s.ended || len(s.held) > 0 {
+		return false
+	}
+	synced := s.unsynced.IsZero()
+	s.process([]*request{r})
+	if len(s.held) > 0 || synced && !s.unsynced.IsZero() { // the goroutine does not know of it
+		select {
+		case s.due <- struct{}{}:
+		default:
 		}
 	}
+	return true
 }
 
 // drain answers what is still queued and syncs what is not on disk.
