@@ -35,6 +35,7 @@ func openBolt(dir string, d log.Durability) (store, error) {
 }
 
 func (s *boltStore) writer() writer { return &boltWriter{boltStore: s} }
+func (s *boltStore) sync() error    { return s.db.Sync() }
 func (s *boltStore) Close() error   { return s.db.Close() }
 
 func (s *boltStore) replay(topic string, _ bool, visit func(seq uint64, topic string, data []byte)) error {

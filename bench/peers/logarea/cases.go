@@ -14,14 +14,15 @@ import (
 
 // size is how much is done.
 type size struct {
-	long    time.Duration // of each run of each side
+	long    time.Duration // of each run of each side that appends batches: no memtable may hold it all
+	short   time.Duration // of each other run
 	checked int           // batches appended to see that the sides are equal
 	stored  int           // batches in the store that is replayed
 }
 
 var (
-	full  = size{long: time.Second, checked: 64, stored: 1600}
-	brief = size{long: 80 * time.Millisecond, checked: 16, stored: 256}
+	full  = size{long: time.Second, short: time.Second, checked: 64, stored: 1600}
+	brief = size{long: 120 * time.Millisecond, short: 40 * time.Millisecond, checked: 16, stored: 256}
 )
 
 // Cases are the comparisons of the area; quick means shorter runs and smaller stores.
@@ -43,7 +44,7 @@ func cases(z size) []harness.Case {
 			out = append(out, way.against(name, r, evs, z))
 		}
 	}
-	add("log/append-accepted", appending{durability: log.Accepted}, plain...)
+	add("log/append-accepted", appending{durability: log.Accepted}, append(plain, ticked()...)...)
 	add("log/append-durable-256", appending{durability: log.Durable, single: true}, append(synced, grouped...)...)
 	add("log/append-durable-batch", appending{durability: log.Durable}, synced...)
 	add("log/replay", replaying{""}, plain...)
@@ -57,8 +58,12 @@ type way interface {
 }
 
 func (a appending) against(name string, r contender, evs [][]abi.Event, z size) harness.Case {
+	long := z.long
+	if a.single {
+		long = z.short
+	}
 	return harness.Case{
-		Name: name, Rival: r.name, Timed: true, Ours: a.side(us, evs, z.long), Theirs: a.side(r, evs, z.long),
+		Name: name, Rival: r.name, Timed: true, Ours: a.side(us, evs, long), Theirs: a.side(r, evs, long),
 		Check: func(dir string) error { return a.check(dir, r, evs, z.checked) },
 	}
 }
@@ -134,7 +139,7 @@ func (r replaying) against(name string, rival contender, evs [][]abi.Event, z si
 	}
 	return harness.Case{
 		Name: name, Rival: rival.name, Timed: true,
-		Ours: r.side(&ours, z.stored*batch, z.long), Theirs: r.side(&theirs, z.stored*batch, z.long),
+		Ours: r.side(&ours, z.stored*batch, z.short), Theirs: r.side(&theirs, z.stored*batch, z.short),
 		Check: func(dir string) error {
 			if err := errors.Join(fill(dir, us, &ours), fill(dir, rival, &theirs)); err != nil {
 				return err

@@ -20,7 +20,8 @@
 //
 // # What the sides promise
 //
-// An accepted event of ours is on disk 10 ms later at most. JetStream syncs every 2 minutes
+// An accepted event of ours is on disk 10 ms later at most; /sync-10ms is a rival without sync
+// that is synced as often, the same promise. JetStream syncs every 2 minutes
 // unless told otherwise, and hands a write to the operating system soon. Pebble without sync
 // keeps up to 32 KiB of its log in the process. bbolt without sync survives kill -9, and a
 // power loss may damage the whole file. tidwall/wal without sync survives kill -9.

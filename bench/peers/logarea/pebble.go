@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable"
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/log"
@@ -15,8 +16,8 @@ import (
 
 // pebbleStore keeps one key an event, the plain way to keep a log in a key-value store. Its
 // best: a batch of writes committed as one; pebble.Sync, which groups the commits of all
-// writers before one fsync, as the safe setting; large memtables, blocks and cache as its
-// authors use them for much data that is written in order.
+// writers before one fsync, as the safe setting; the tuning that our log gives its own engine,
+// and no compression, as there while events come this fast.
 type pebbleStore struct {
 	db    *pebble.DB
 	write *pebble.WriteOptions
@@ -36,9 +37,16 @@ func (quiet) Fatalf(format string, a ...any) {
 func openPebble(dir string, d log.Durability) (store, error) {
 	opts := &pebble.Options{
 		FormatMajorVersion: pebble.FormatNewest, Logger: quiet{},
-		MemTableSize: 64 << 20, CacheSize: 256 << 20, L0StopWritesThreshold: 1000, LBaseMaxBytes: 256 << 20,
+		CacheSize: 256 << 20, MemTableSize: 64 << 20, MemTableStopWritesThreshold: 4,
+		L0StopWritesThreshold: 1000, LBaseMaxBytes: 256 << 20, BytesPerSync: 1 << 20, WALBytesPerSync: 1 << 20,
 	}
-	opts.Levels[0].BlockSize = 32 << 10 // the other levels follow the first
+	for i := range opts.Levels {
+		l := &opts.Levels[i]
+		l.BlockSize, l.IndexBlockSize = 32<<10, 256<<10
+		l.Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+		opts.TargetFileSizes[i] = 32 << 20
+	}
+	opts.Experimental.ReadSamplingMultiplier = -1
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
 		return nil, err
@@ -52,8 +60,11 @@ func openPebble(dir string, d log.Durability) (store, error) {
 
 func (p *pebbleStore) writer() writer { return &pebbleWriter{pebbleStore: p} }
 
-// Close flushes first: a replay after the next open then reads sorted files.
-func (p *pebbleStore) Close() error { return errors.Join(p.db.Flush(), p.db.Close()) }
+// sync is how Pebble is asked to bring what was written without sync to disk.
+func (p *pebbleStore) sync() error { return p.db.LogData(nil, pebble.Sync) }
+
+// Close leaves what is in the memtable to the next open, which makes files of it.
+func (p *pebbleStore) Close() error { return p.db.Close() }
 
 func (p *pebbleStore) replay(topic string, _ bool, visit func(seq uint64, topic string, data []byte)) error {
 	it, err := p.db.NewIter(nil)

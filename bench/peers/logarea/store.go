@@ -54,3 +54,11 @@ func rivals(jetStream string, open opener) []contender {
 		{jetStream, open, 1, 4}, {"pebble", openPebble, 4, 16}, {"bbolt", openBolt, 1, 1}, {"tidwall", openTidwall, 2, 1},
 	}
 }
+
+// ticked are those of them that can be brought to disk from outside.
+func ticked() (out []contender) {
+	for _, c := range rivals("", nil)[1:] {
+		out = append(out, contender{c.name + "/sync-10ms", everyTick(c.open), c.accepted, c.durable})
+	}
+	return out
+}

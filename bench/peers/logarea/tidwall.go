@@ -38,6 +38,7 @@ func openTidwall(dir string, d log.Durability) (store, error) {
 }
 
 func (s *walStore) writer() writer { return s }
+func (s *walStore) sync() error    { return s.l.Sync() }
 
 func (s *walStore) Close() error {
 	s.group.close()
