@@ -34,9 +34,9 @@ const (
 	opI64Sub       = 0x7d
 	opI64And       = 0x83
 	opI64Shl       = 0x86
-	opI64LtS       = 0x53
+	opI64GeS       = 0x59
 	opI64GtU       = 0x56
-	opI64Ne        = 0x52
+	opI64Eq        = 0x51
 	opI64ExtendU   = 0xad
 	opF32Eq        = 0x5b
 	opF64Eq        = 0x61

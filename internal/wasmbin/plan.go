@@ -19,8 +19,8 @@ type segment struct {
 }
 
 const (
-	mergeUpTo    = 6  // cost of a segment that is charged by its parent
-	mergedAtMost = 24 // what a segment may charge for others
+	mergeUpTo   = 16 // cost of a segment that is charged by its parent
+	mergedAtMost = 64 // what a segment may charge for others
 )
 
 // edit is a change to a body: bytes from at to end are replaced.
@@ -45,12 +45,10 @@ const (
 	editNaN                    // arg: float
 )
 
-// openNaN is a value on the stack of which nobody has seen the bits yet.
-type openNaN struct{ height, edit int }
-
 // planner walks over one body and writes down what to change.
 type planner struct {
 	walker
+	sums     []summary
 	nodes    []node
 	node     *node
 	function int // the one in hand
@@ -62,6 +60,7 @@ type planner struct {
 	constant int     // value of the i32.const before; -1: there is none
 	marks    []int32 // by height: the edit that would make a NaN there canonical, -1 for other values
 	pending  []openNaN
+	lazy     []float // by local: what its reads may bring, see findLazy; empty: nothing
 }
 
 // plan fills segments and edits for function index v.
@@ -69,6 +68,7 @@ func (p *planner) plan(v int) {
 	p.node, p.function = &p.nodes[v], v
 	p.segments, p.edits, p.pending = p.segments[:0], p.edits[:0], p.pending[:0]
 	p.wrap, p.constant, p.marks = false, -1, p.marks[:0]
+	p.findLazy(v)
 	p.enter(&p.m.functions[v])
 	p.cur, p.run = 0, 0
 	p.segments = append(p.segments, segment{at: p.at, parent: -1, test: p.node.tested})
@@ -330,57 +330,4 @@ func (p *planner) merge() {
 			p.segments[i].dead = true
 		}
 	}
-}
-
-// watchFloats looks at who consumes a NaN whose bits are open. Arithmetic and comparisons
-// do not show them; whatever else takes one needs it canonical.
-func (p *planner) watchFloats() {
-	if len(p.pending) == 0 {
-		return
-	}
-	i := &p.ins
-	info := &ops[i.op]
-	pops := int(info.pop)
-	switch {
-	case i.op == opCall && int(i.a) < len(p.m.funcs):
-		pops = len(p.m.types[p.m.funcs[i.a]].params)
-	case i.op == opCallIndirect && int(i.a) < len(p.m.types):
-		pops += len(p.m.types[i.a].params)
-	case info.imm == immBlock || i.op >= opElse && i.op <= opReturn || i.op == opUnreachable:
-		p.settle()
-		return
-	}
-	shown := info.float == floatNone && i.op != opDrop
-	for h := max(p.height-pops, 0); h < p.height && h < len(p.marks); h++ {
-		if mark := p.marks[h]; mark >= 0 {
-			p.edits[mark].on = p.edits[mark].on || shown
-			p.edits[mark].settled = true
-			p.marks[h] = -1
-		}
-	}
-}
-
-// settle makes all that are still open canonical: the flow may take them anywhere.
-func (p *planner) settle() {
-	for _, e := range p.pending {
-		if !p.edits[e.edit].settled {
-			p.edits[e.edit].on, p.edits[e.edit].settled = true, true
-			p.marks[e.height] = -1
-		}
-	}
-	p.pending = p.pending[:0]
-}
-
-// markFloats notes that the value just pushed may be any NaN.
-func (p *planner) markFloats() {
-	for len(p.marks) < p.height {
-		p.marks = append(p.marks, -1)
-	}
-	f := ops[p.ins.op].float
-	if f < float32Make || p.height == 0 {
-		return
-	}
-	p.marks[p.height-1] = int32(len(p.edits))
-	p.pending = append(p.pending, openNaN{p.height - 1, len(p.edits)})
-	p.edits = append(p.edits, edit{kind: editNaN, arg: uint32(f), at: p.ins.end, end: p.ins.end})
 }

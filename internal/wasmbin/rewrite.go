@@ -58,7 +58,7 @@ func Rewrite(wasm []byte) (*Rewritten, error) {
 		return nil, err
 	}
 	nodes, depth := graph(m, sums)
-	r := &rewriter{m: m, nodes: nodes, depth: depth}
+	r := &rewriter{m: m, sums: sums, nodes: nodes, depth: depth}
 	r.code()
 	if r.err != nil {
 		return nil, r.err
@@ -96,6 +96,7 @@ func (m *module) shifted(f uint32) uint32 {
 // rewriter puts the new file together.
 type rewriter struct {
 	m     *module
+	sums  []summary
 	nodes []node
 	depth int
 	types typeTable
@@ -109,7 +110,7 @@ func (r *rewriter) code() {
 	m := r.m
 	defined := len(m.funcs) - m.imported
 	r.types = typeTable{m: m}
-	p := &planner{nodes: r.nodes}
+	p := &planner{sums: r.sums, nodes: r.nodes}
 	p.m = m
 	e := &emitter{p: p, counter: uint32(m.globals), refill: uint32(m.imported), types: &r.types}
 	e.fill = uint32(len(m.funcs) + 1)

@@ -7,6 +7,7 @@ type summary struct {
 	count   int // instructions
 	slots   int // locals and operand stack, a vector as two
 	loops   bool
+	floats  bool     // it makes floats
 	bulk    bool     // it has operations whose cost depends on a length
 	calls   []uint32 // direct, with repetitions
 	through []uint32 // types called through a table
@@ -66,6 +67,7 @@ func survey(m *module) ([]summary, error) {
 // note adds one instruction.
 func (s *summary) note(m *module, i *instruction, calls []uint32) []uint32 {
 	s.cost += int(ops[i.op].cost)
+	s.floats = s.floats || ops[i.op].float >= float32Make
 	switch i.op {
 	case opLoop:
 		s.loops = true
