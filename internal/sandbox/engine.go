@@ -9,11 +9,11 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/avx-platform/avxrt/internal/wasmbin"
 )
@@ -26,13 +26,22 @@ type Options struct {
 
 	// Logger gets a line about slow compilations. Default: discard.
 	Logger *slog.Logger
+
+	// Interpreter runs guests without compiling them: some forty times slower, with the same
+	// results and the same fuel.
+	Interpreter bool
+
+	// Exit ends the process when a guest cannot be stopped, which should not happen.
+	// Default: os.Exit.
+	Exit func(code int)
 }
 
 // Engine loads modules and watches over their instances.
 type Engine struct {
-	opts  Options
-	watch *watchdog
-	mu    struct {
+	opts   Options
+	watch  *watchdog
+	mapped atomic.Int64 // bytes of linear memory that instances hold
+	mu     struct {
 		sync.Mutex
 		loading map[string]*sync.Mutex // by digest: one compilation of a module at a time
 		modules map[*Module]struct{}
@@ -49,7 +58,7 @@ func NewEngine(_ context.Context, opts Options) (*Engine, error) {
 			return nil, fmt.Errorf("make the folder for compiled modules: %w", err)
 		}
 	}
-	e := &Engine{opts: opts, watch: newWatchdog()}
+	e := &Engine{opts: opts, watch: newWatchdog(opts.Logger, opts.Exit)}
 	e.mu.loading, e.mu.modules = map[string]*sync.Mutex{}, map[*Module]struct{}{}
 	return e, nil
 }
@@ -74,6 +83,7 @@ type Module struct {
 	name     string
 	digest   string
 	info     wasmbin.Info
+	depth    int
 	wasm     wazero.Runtime
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
@@ -91,20 +101,20 @@ func (e *LoadError) Error() string { return "module " + e.Module + ": " + e.Reas
 // Load checks and compiles a module. name is for messages. The error is a [*LoadError]
 // where the module is at fault.
 func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, error) {
-	info, err := wasmbin.Scan(wasm)
+	metered, err := wasmbin.Rewrite(wasm)
 	if err != nil {
 		return nil, &LoadError{name, err.Error()}
 	}
-	if reason := checkContract(info); reason != "" {
+	if reason := checkContract(metered.Info); reason != "" {
 		return nil, &LoadError{name, reason}
 	}
 	sum := sha256.Sum256(wasm)
-	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), info: info}
+	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), info: metered.Info, depth: metered.Depth}
 	lock := e.lockFor(m.digest) // two compilations of one module into one cache break each other (wazero #2547)
 	lock.Lock()
 	defer lock.Unlock()
 	start := time.Now()
-	if err := m.compile(ctx, wasm); err != nil {
+	if err := m.compile(ctx, metered.Wasm); err != nil {
 		return nil, errors.Join(&LoadError{name, firstLine(err.Error())}, m.close(ctx))
 	}
 	if took := time.Since(start); took > time.Second {
@@ -133,9 +143,12 @@ const maxPages = 1 << 14
 // compile gives the module an engine of its own: engines that share a cache in memory mix
 // up types in this version of wazero (#2511). The cache on disk is safe to share.
 func (m *Module) compile(ctx context.Context, wasm []byte) error {
-	config := wazero.NewRuntimeConfig().
+	config := wazero.NewRuntimeConfig()
+	if m.engine.opts.Interpreter {
+		config = wazero.NewRuntimeConfigInterpreter()
+	}
+	config = config.
 		WithCoreFeatures(api.CoreFeaturesV2).
-		WithCloseOnContextDone(true).
 		WithDebugInfoEnabled(false).
 		WithMemoryLimitPages(maxPages)
 	if dir := m.engine.opts.CacheDir; dir != "" {
@@ -146,7 +159,7 @@ func (m *Module) compile(ctx context.Context, wasm []byte) error {
 		config = config.WithCompilationCache(m.cache)
 	}
 	m.wasm = wazero.NewRuntimeWithConfig(ctx, config)
-	if _, err := wasi_snapshot_preview1.Instantiate(ctx, m.wasm); err != nil {
+	if err := instantiateWASI(ctx, m.wasm); err != nil {
 		return err
 	}
 	if err := instantiateHost(ctx, m.wasm); err != nil {

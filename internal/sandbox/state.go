@@ -30,6 +30,7 @@ func (i *Instance) get(key []byte) ([]byte, bool) {
 		return w.Value, !w.Delete
 	}
 	value, ok, err := i.batch.State.Get(key)
+	i.checkTime()
 	if err != nil {
 		i.trap(TrapHost, "the state could not be read: "+err.Error())
 	}
@@ -82,6 +83,7 @@ func (i *Instance) hostScan(stack []uint64) {
 	buf, capacity := uint32(stack[4]), int(max(int32(stack[5]), 0))
 	p := &packer{capacity: capacity}
 	i.scan(prefix, after, p.add)
+	i.checkTime()
 	switch {
 	case p.need > 0: // not even the first entry fits
 		answer(stack, int32(p.need))

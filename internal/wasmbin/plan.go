@@ -6,9 +6,8 @@ package wasmbin
 // the block unless a branch inside of the block goes further out.
 //
 // Small segments are charged by the one before them even where they are left out: fuel
-// then is a little more than the instructions run, and is the same every time. Tried
-// (64 KiB byte loop, JSON, sorting; see docs/adr/20261124-fuel.md): exact charges cost
-// a tenth more time and a third more code than merging up to [mergeUpTo].
+// then is a little more than the instructions run, and is the same every time. Exact
+// charges cost about a tenth more time (docs/adr/20261124-fuel.md).
 type segment struct {
 	at     int // where its charge goes, in the file
 	cost   int
@@ -19,7 +18,7 @@ type segment struct {
 }
 
 const (
-	mergeUpTo   = 16 // cost of a segment that is charged by its parent
+	mergeUpTo    = 16 // cost of a segment that is charged by its parent
 	mergedAtMost = 64 // what a segment may charge for others
 )
 
