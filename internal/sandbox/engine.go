@@ -5,15 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
 
 	"github.com/avx-platform/avxrt/internal/wasmbin"
 )
@@ -21,8 +17,17 @@ import (
 // Options tune an engine.
 type Options struct {
 	// CacheDir keeps compiled modules, so that a restart need not compile again. It is
-	// machine code that is run: the folder is made for its owner alone. "": none.
+	// machine code that is run: the folder is made for its owner alone, and every entry is
+	// sealed. "": none, and every load compiles in this process.
 	CacheDir string
+
+	// CompileCommand is a program with its first arguments that calls [CompileChild] with
+	// its standard input and the two arguments that are added, folder and seconds. Modules
+	// that are not in CacheDir, which it needs, are compiled by it: under limits of time and
+	// memory, and away from this process. Nil: they are compiled here, where compiling
+	// cannot be stopped; a module that passes the checks before may then take a minute and
+	// some gigabytes.
+	CompileCommand []string
 
 	// Logger gets a line about slow compilations. Default: discard.
 	Logger *slog.Logger
@@ -40,6 +45,7 @@ type Options struct {
 type Engine struct {
 	opts   Options
 	watch  *watchdog
+	cache  *cache       // nil: none
 	mapped atomic.Int64 // bytes of linear memory that instances hold
 	mu     struct {
 		sync.Mutex
@@ -53,12 +59,17 @@ func NewEngine(_ context.Context, opts Options) (*Engine, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	if opts.CacheDir != "" {
-		if err := os.MkdirAll(opts.CacheDir, 0o700); err != nil {
-			return nil, fmt.Errorf("make the folder for compiled modules: %w", err)
+	e := &Engine{opts: opts}
+	if opts.CacheDir != "" && !opts.Interpreter {
+		var err error
+		if e.cache, err = openCache(opts.CacheDir); err != nil {
+			return nil, err
 		}
 	}
-	e := &Engine{opts: opts, watch: newWatchdog(opts.Logger, opts.Exit)}
+	if e.cache == nil && len(opts.CompileCommand) > 0 && !opts.Interpreter {
+		return nil, errors.New("a CompileCommand needs a CacheDir, which is how it gives back what it made")
+	}
+	e.watch = newWatchdog(opts.Logger, opts.Exit)
 	e.mu.loading, e.mu.modules = map[string]*sync.Mutex{}, map[*Module]struct{}{}
 	return e, nil
 }
@@ -113,12 +124,8 @@ func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, e
 	lock := e.lockFor(m.digest) // two compilations of one module into one cache break each other (wazero #2547)
 	lock.Lock()
 	defer lock.Unlock()
-	start := time.Now()
 	if err := m.compile(ctx, metered.Wasm); err != nil {
 		return nil, errors.Join(&LoadError{name, firstLine(err.Error())}, m.close(ctx))
-	}
-	if took := time.Since(start); took > time.Second {
-		e.opts.Logger.Info("compiled a module", "module", name, "seconds", took.Seconds(), "bytes", len(wasm))
 	}
 	e.mu.Lock()
 	e.mu.modules[m] = struct{}{}
@@ -143,16 +150,12 @@ const maxPages = 1 << 14
 // compile gives the module an engine of its own: engines that share a cache in memory mix
 // up types in this version of wazero (#2511). The cache on disk is safe to share.
 func (m *Module) compile(ctx context.Context, wasm []byte) error {
-	config := wazero.NewRuntimeConfig()
-	if m.engine.opts.Interpreter {
-		config = wazero.NewRuntimeConfigInterpreter()
-	}
-	config = config.
-		WithCoreFeatures(api.CoreFeaturesV2).
-		WithDebugInfoEnabled(false).
-		WithMemoryLimitPages(maxPages)
-	if dir := m.engine.opts.CacheDir; dir != "" {
-		var err error
+	config := engineConfig(m.engine.opts.Interpreter)
+	if m.engine.cache != nil {
+		dir, err := m.engine.compiled(ctx, m, wasm)
+		if err != nil {
+			return err
+		}
 		if m.cache, err = wazero.NewCompilationCacheWithDir(dir); err != nil {
 			return err
 		}

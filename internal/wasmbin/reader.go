@@ -36,6 +36,10 @@ func (r *reader) byte() byte {
 
 // u32 reads an unsigned LEB128 number of at most five bytes.
 func (r *reader) u32() uint32 {
+	if r.err == nil && r.at < r.end && r.b[r.at] < 0x80 { // most numbers are one byte
+		r.at++
+		return uint32(r.b[r.at-1])
+	}
 	start := r.at
 	var v uint64
 	for shift := 0; shift < 35; shift += 7 {
@@ -60,6 +64,10 @@ func (r *reader) s33() int64 { return r.signed(5, 33) }
 
 // signed reads a signed LEB128 number of at most size bytes and width bits.
 func (r *reader) signed(size, width uint) int64 {
+	if r.err == nil && r.at < r.end && r.b[r.at] < 0x80 {
+		r.at++
+		return int64(int8(r.b[r.at-1]<<1) >> 1)
+	}
 	start := r.at
 	var v int64
 	for n := uint(0); n < size; n++ {

@@ -3,6 +3,7 @@ package wasmbin_test
 import (
 	"encoding/hex"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -92,4 +93,13 @@ func TestTruncated(t *testing.T) {
 	if whole > 4 { // behind the header, types, imports
 		t.Fatalf("%d cuts were accepted", whole)
 	}
+}
+
+func readModule(t testing.TB, path string) []byte {
+	t.Helper()
+	wasm, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wasm
 }
