@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 
@@ -39,6 +40,10 @@ type Options struct {
 	// Exit ends the process when a guest cannot be stopped, which should not happen.
 	// Default: os.Exit.
 	Exit func(code int)
+
+	// StuckAfter is how long a guest may give no sign of life, if that is more than ten times
+	// its time limit, before Exit. Default 10 s.
+	StuckAfter time.Duration
 }
 
 // Engine loads modules and watches over their instances.
@@ -69,7 +74,7 @@ func NewEngine(_ context.Context, opts Options) (*Engine, error) {
 	if e.cache == nil && len(opts.CompileCommand) > 0 && !opts.Interpreter {
 		return nil, errors.New("a CompileCommand needs a CacheDir, which is how it gives back what it made")
 	}
-	e.watch = newWatchdog(opts.Logger, opts.Exit)
+	e.watch = newWatchdog(opts)
 	e.mu.loading, e.mu.modules = map[string]*sync.Mutex{}, map[*Module]struct{}{}
 	return e, nil
 }

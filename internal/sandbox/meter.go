@@ -33,8 +33,7 @@ type meter struct {
 	maxTime time.Duration
 	since   time.Time // when time was first looked at in this event; zero: not yet
 
-	// beat counts the times that the guest came to the host, for the watchdog; idle outside
-	// of runs.
+	// beat counts slices and runs, for the watchdog, which also looks at the seq in hand.
 	beat    atomic.Uint64
 	running atomic.Bool
 }
@@ -74,15 +73,20 @@ func (m *meter) used() int64 {
 // and charges the call.
 func (i *Instance) settle() {
 	m := &i.meter
-	m.beat.Add(1)
-	if m.fresh {
-		x := m.counter.Get()
-		m.spent += m.limit - m.left - fuelLeft(x)
-		fuel := min(m.limit, fuelSlice)
-		m.left, m.fresh, m.since = m.limit-fuel, false, time.Time{}
-		m.counter.Set(withFuel(x, fuel))
+	if !m.fresh {
+		i.pay()
+		return
 	}
-	i.pay()
+	x := m.counter.Get()
+	m.spent += m.limit - m.left - fuelLeft(x)
+	fuel := min(m.limit, fuelSlice)
+	m.left, m.fresh, m.since = m.limit-fuel, false, time.Time{}
+	fuel -= m.debt
+	m.debt = 0
+	m.counter.Set(withFuel(x, fuel))
+	if fuel < 0 {
+		i.grant()
+	}
 }
 
 // pay charges what the host call in hand owes so far.

@@ -344,10 +344,10 @@ func TestReplay(t *testing.T) {
 	}
 	r := p.Rand()
 	scripts := cutScripts()
-	history := func(m *sandbox.Module, log []string) string {
+	history := func(m *sandbox.Module, events []string) string {
 		var b strings.Builder
 		state := memState{"k": "v"}
-		for n, script := range log {
+		for n, script := range events {
 			i, err := m.Instantiate(context.Background(), testConfig, state)
 			if err != nil {
 				t.Fatal(err)
@@ -360,18 +360,18 @@ func TestReplay(t *testing.T) {
 		return fmt.Sprint(b.String(), state)
 	}
 	for range fault.Size(t, 200, 10_000) {
-		log := make([]string, 1+r.IntN(20))
-		for n := range log {
-			log[n] = scripts[r.IntN(len(scripts))]
+		events := make([]string, 1+r.IntN(20))
+		for n := range events {
+			events[n] = scripts[r.IntN(len(scripts))]
 		}
-		first := history(modules["compiler"], log)
+		first := history(modules["compiler"], events)
 		for _, name := range []string{"interpreter", "compiler"} {
-			if again := history(modules[name], log); again != first {
+			if again := history(modules[name], events); again != first {
 				t.Fatalf("%s:\n%s\nfirst:\n%s", name, again, first)
 			}
 		}
 		p.Injected(1)
-		if other := history(modules["compiler"], append(log, "rand;set r 1")); other != first {
+		if other := history(modules["compiler"], append(events, "rand;set r 1")); other != first {
 			continue
 		}
 		t.Fatal("another log gave the same history")

@@ -16,7 +16,7 @@ const (
 	watchStep = 100 * time.Millisecond
 	// stuckFactor times the limit without a sign of life is stuck.
 	stuckFactor = 10
-	// stuckLeast is the least time for that: a loaded machine may not run us for long.
+	// stuckLeast is the least time for that: a loaded machine may not run us for so long.
 	stuckLeast = 10 * time.Second
 )
 
@@ -27,7 +27,6 @@ const (
 type watchdog struct {
 	logger *slog.Logger
 	exit   func(code int)
-	factor time.Duration
 	least  time.Duration
 
 	mu struct {
@@ -41,15 +40,16 @@ type watchdog struct {
 
 // sighting is when an instance was last seen to make progress.
 type sighting struct {
-	beat uint64
-	at   time.Time
+	beat, seq uint64
+	at        time.Time
 }
 
-func newWatchdog(logger *slog.Logger, exit func(int)) *watchdog {
-	if exit == nil {
-		exit = os.Exit
+func newWatchdog(opts Options) *watchdog {
+	w := &watchdog{logger: opts.Logger, exit: opts.Exit, least: opts.StuckAfter, stop: make(chan struct{}), done: make(chan struct{})}
+	if w.exit == nil {
+		w.exit = os.Exit
 	}
-	w := &watchdog{logger: logger, exit: exit, factor: stuckFactor, least: stuckLeast, stop: make(chan struct{}), done: make(chan struct{})}
+	orDefault(&w.least, stuckLeast)
 	w.mu.instances = map[*Instance]*sighting{}
 	go w.run()
 	return w
@@ -74,14 +74,14 @@ func (w *watchdog) look(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, s := range w.mu.instances {
-		beat := i.meter.beat.Load()
-		if !i.meter.running.Load() || beat != s.beat || s.at.IsZero() {
-			s.beat, s.at = beat, now
+		beat, seq := i.meter.beat.Load(), i.current.Load()
+		if !i.meter.running.Load() || beat != s.beat || seq != s.seq || s.at.IsZero() {
+			s.beat, s.seq, s.at = beat, seq, now
 			continue
 		}
-		if silent := now.Sub(s.at); silent > max(w.factor*i.limits.Time, w.least) {
+		if silent := now.Sub(s.at); silent > max(stuckFactor*i.limits.Time, w.least) {
 			w.logger.Error("a guest does not come back and cannot be stopped; the process ends, start it again and take the module out",
-				"subscriber", i.config.Subscriber, "digest", i.module.digest, "seq", i.current.Load(), "silent", silent)
+				"subscriber", i.config.Subscriber, "digest", i.module.digest, "seq", seq, "silent", silent)
 			w.exit(ExitStuck)
 		}
 	}
