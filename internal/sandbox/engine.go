@@ -100,6 +100,8 @@ type Module struct {
 	digest   string
 	info     wasmbin.Info
 	depth    int
+	names    map[uint32]string
+	lines    *wasmbin.Lines // nil: it carries none
 	wasm     wazero.Runtime
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
@@ -125,7 +127,8 @@ func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, e
 		return nil, &LoadError{name, reason}
 	}
 	sum := sha256.Sum256(wasm)
-	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), info: metered.Info, depth: metered.Depth}
+	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), info: metered.Info,
+		depth: metered.Depth, names: metered.Names, lines: metered.Lines(wasm)}
 	lock := e.lockFor(m.digest) // two compilations of one module into one cache break each other (wazero #2547)
 	lock.Lock()
 	defer lock.Unlock()

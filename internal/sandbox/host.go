@@ -37,6 +37,11 @@ var hostFunctions = map[string]hostFunction{
 	"rand":    {"ii", "", 100, (*Instance).hostRand},
 }
 
+// abortFunction is what AssemblyScript imports besides, to say why it ends.
+var abortFunction = hostFunction{"iiii", "", 0, (*Instance).hostAbort}
+
+const abortModule, abortName = "env", "abort"
+
 var letterTypes = map[rune]api.ValueType{'i': api.ValueTypeI32, 'l': api.ValueTypeI64}
 
 // signature prints the type as package wasmbin does.
@@ -81,8 +86,13 @@ func instantiateHost(ctx context.Context, r wazero.Runtime) error {
 	if _, err := b.Instantiate(ctx); err != nil {
 		return err
 	}
+	_, err := r.NewHostModuleBuilder(abortModule).NewFunctionBuilder().
+		WithGoModuleFunction(abortFunction.adapt(), valueTypes(abortFunction.params), nil).Export(abortName).Instantiate(ctx)
+	if err != nil {
+		return err
+	}
 	refill := hostFunction{"", "", 0, (*Instance).hostRefill}
-	_, err := r.NewHostModuleBuilder(wasmbin.MeterModule).NewFunctionBuilder().
+	_, err = r.NewHostModuleBuilder(wasmbin.MeterModule).NewFunctionBuilder().
 		WithGoModuleFunction(refill.adapt(), nil, nil).Export(wasmbin.MeterRefill).Instantiate(ctx)
 	return err
 }
@@ -323,7 +333,11 @@ func (w *lineWriter) write(b []byte) {
 		if end < 0 {
 			break
 		}
-		w.i.logLine(w.level, append(w.rest, b[:end]...))
+		line := append(w.rest, b[:end]...)
+		if w.level == 3 {
+			w.i.words.hear(clean(line, maxMessage))
+		}
+		w.i.logLine(w.level, line)
 		w.rest, b = w.rest[:0], b[end+1:]
 	}
 	if room := 4*maxMessage - len(w.rest); room > 0 {

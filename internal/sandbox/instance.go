@@ -50,6 +50,7 @@ type Instance struct {
 	current atomic.Uint64 // seq of the event in hand, for the watchdog
 	stdout  lineWriter
 	stderr  lineWriter
+	words   lastWords
 	dead    bool
 
 	batch   Batch
@@ -134,7 +135,7 @@ func (i *Instance) ready(guest api.Module) {
 func (i *Instance) Run(_ context.Context, b Batch) Result {
 	start := time.Now()
 	i.meter.begin(i.limits.Fuel, i.limits.Time)
-	i.batch, i.trapped = b, nil
+	i.batch, i.trapped, i.words = b, nil, lastWords{}
 	i.staged.reset()
 	i.stack[0] = 0
 	err := i.run.CallWithStack(i.ctx, i.stack[:])
@@ -173,18 +174,26 @@ func (i *Instance) explain(err error) *Trap {
 	i.dead = true
 	trap := i.trapped
 	if trap == nil {
-		trap = explainError(err)
+		trap = i.explainError(err)
 	}
 	trap.Fuel = i.meter.used()
 	return trap
 }
 
-func explainError(err error) *Trap {
+func (i *Instance) explainError(err error) *Trap {
 	var exit *sys.ExitError
 	if errors.As(err, &exit) {
-		return &Trap{Kind: TrapExit, Message: fmt.Sprintf("the guest ended itself with code %d", exit.ExitCode())}
+		message := fmt.Sprintf("the guest ended itself with code %d", exit.ExitCode())
+		if i.words.reason != "" {
+			message += ": " + i.words.String()
+		}
+		return &Trap{Kind: TrapExit, Message: message}
 	}
-	return &Trap{Kind: TrapWasm, Message: firstLine(err.Error())}
+	trap := &Trap{Kind: TrapWasm, Message: firstLine(err.Error()), Where: i.module.where(err.Error())}
+	if trap.Where != "" {
+		trap.Message += " in " + trap.Where
+	}
+	return trap
 }
 
 // Usable says whether the instance may run again.

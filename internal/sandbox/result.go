@@ -106,6 +106,7 @@ type Trap struct {
 	Kind    TrapKind
 	Message string // short, without a stack of the host
 	Timeout bool   // Kind is TrapTimeout: it may go well another time
+	Where   string // function and source line as far as the module tells, "" if it does not
 	Fuel    int64  // that the event had burnt
 }
 

@@ -198,3 +198,27 @@ func FuzzRewrite(f *testing.F) {
 		}
 	})
 }
+
+// FuzzLines damages debugging information: finding a line never panics and ends.
+func FuzzLines(f *testing.F) {
+	wasm := readModule(f, "../sandbox/testdata/planted.wasm")
+	f.Add(uint32(len(wasm)/2), byte(0xff), uint32(500))
+	f.Add(uint32(len(wasm)-3000), byte(0x80), uint32(1000))
+	f.Fuzz(func(t *testing.T, at uint32, value byte, offset uint32) {
+		damaged := bytes.Clone(wasm)
+		for k := range uint32(4) {
+			damaged[(at+k*k)%uint32(len(damaged))] = value
+		}
+		r, err := wasmbin.Rewrite(damaged)
+		if err != nil {
+			return
+		}
+		start := time.Now()
+		if lines := r.Lines(damaged); lines != nil {
+			_ = lines.At(offset)
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Fatalf("that took %v", took)
+		}
+	})
+}

@@ -155,9 +155,6 @@ func (r *rewriter) file() []byte {
 			continue
 		}
 		out = appendU(append(out, id), uint64(len(content)))
-		if id == secCode && r.lines != nil {
-			r.lines.newStart = len(out)
-		}
 		out = append(out, content...)
 	}
 	if r.lines != nil {
