@@ -29,7 +29,7 @@ var hostTypes = map[string][2]string{
 	"avx1.fail": {"iii", ""}, "avx1.conf": {"iiii", "i"},
 	"wasi_snapshot_preview1.proc_exit": {"i", ""}, "wasi_snapshot_preview1.fd_write": {"iiii", "i"},
 	"wasi_snapshot_preview1.random_get": {"ii", "i"}, "wasi_snapshot_preview1.poll_oneoff": {"iiii", "i"},
-	"wasi_snapshot_preview1.clock_time_get": {"ili", "i"},
+	"wasi_snapshot_preview1.clock_time_get": {"ili", "i"}, "env.abort": {"iiii", ""},
 }
 
 var valueTypes = map[rune]byte{'i': 0x7f, 'l': 0x7e, 'f': 0x7d, 'd': 0x7c, 'v': 0x7b}

@@ -26,12 +26,12 @@ const (
 	randomGet
 	pollOneoff
 	clockTime
-	imported
+	abort
 )
 
 var imports = []string{"avx1.next", "avx1.emit", "avx1.log", "avx1.kv_set", "avx1.kv_get", "avx1.kv_scan", "avx1.rand",
 	"avx1.reply", "avx1.fail", "avx1.conf", "wasi_snapshot_preview1.proc_exit", "wasi_snapshot_preview1.fd_write",
-	"wasi_snapshot_preview1.random_get", "wasi_snapshot_preview1.poll_oneoff", "wasi_snapshot_preview1.clock_time_get"}
+	"wasi_snapshot_preview1.random_get", "wasi_snapshot_preview1.poll_oneoff", "wasi_snapshot_preview1.clock_time_get", "env.abort"}
 
 // memory of every guest, in pages, below the default limit.
 const pages = 200
@@ -253,6 +253,7 @@ func trapping() []Guest {
 			m.add("i", "", "", nil)
 			return code(i32(0), 0x11, u(m.typeOf("", "")), 0)
 		}), byTrap},
+		{"abort", plain(i32(100), i32(4), 0x36, 2, 0, i32(104), i32('o'<<16|'n'), 0x36, 2, 0, i32(104), i32(104), i32(7), i32(1), call(abort)), byTrap},
 		{"exit", plain(i32(3), call(procExit)), []string{"exit"}},
 		{"bad-pointer", plain(i32(-5), i32(100), call(reply), drop), []string{"pointer"}},
 		{"bad-frame-pointer", plain(i32(-200), i32(65536), call(next), drop), []string{"pointer", ""}},

@@ -37,21 +37,22 @@ const initTime = 10 * time.Second
 // Instance is a guest with its memory. Memory is a cache: the caller may close an
 // instance after any run and make another.
 type Instance struct {
-	module  *Module
-	config  Config
-	limits  Limits
-	ctx     context.Context // carries the instance to the host functions
-	guest   api.Module
-	memory  api.Memory
-	linear  *limitedMemory
-	run     api.Function
-	stack   [1]uint64
-	meter   meter
-	current atomic.Uint64 // seq of the event in hand, for the watchdog
-	stdout  lineWriter
-	stderr  lineWriter
-	words   lastWords
-	dead    bool
+	module    *Module
+	config    Config
+	limits    Limits
+	ctx       context.Context // carries the instance to the host functions
+	guest     api.Module
+	memory    api.Memory
+	linear    *limitedMemory
+	run       api.Function
+	stack     [1]uint64
+	meter     meter
+	current   atomic.Uint64 // seq of the event in hand, for the watchdog
+	stdout    lineWriter
+	stderr    lineWriter
+	words     lastWords
+	dead      bool
+	startFuel int64 // what _initialize and avx_init burnt
 
 	batch   Batch
 	staged  staged
@@ -117,6 +118,7 @@ func (i *Instance) start() error {
 			return fmt.Errorf("%s returned %d", name, int32(i.stack[0]))
 		}
 	}
+	i.startFuel = i.meter.used()
 	return nil
 }
 

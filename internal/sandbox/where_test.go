@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/avx-platform/avxrt/internal/hostile"
 	"github.com/avx-platform/avxrt/internal/sandbox"
 )
 
@@ -36,6 +37,20 @@ func TestTrapNamesTheLine(t *testing.T) {
 			if !strings.HasPrefix(r.Trap.Message, reason) || !strings.Contains(r.Trap.Message, want) {
 				t.Errorf("%s %s: got %q, want %s in %s", name, mark, r.Trap.Message, reason, want)
 			}
+		}
+	}
+}
+
+// TestAbort: what AssemblyScript says when it gives up is the trap's message.
+func TestAbort(t *testing.T) {
+	e := newEngine(t)
+	for _, g := range hostile.Guests() {
+		if g.Name != "abort" {
+			continue
+		}
+		_, r := attack(t, e, g, sandbox.Limits{})
+		if want := "abort: no at no:7"; r.Trap == nil || r.Trap.Message != want {
+			t.Errorf("got %s, want %s", printResult(r), want)
 		}
 	}
 }
