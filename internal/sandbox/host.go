@@ -158,7 +158,7 @@ func (i *Instance) advance() bool {
 		return false
 	}
 	s.fold()
-	if len(s.emits) >= abi.MaxBatchEmits || s.emitBytes >= abi.MaxBatchEmitBytes {
+	if len(s.emits) >= abi.MaxBatchEmits || s.emitBytes >= abi.MaxBatchEmitBytes || s.stateBytes >= i.limits.StateBytes {
 		return false
 	}
 	ev := i.batch.Next()

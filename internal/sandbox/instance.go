@@ -271,6 +271,7 @@ type staged struct {
 	pulled, handled int
 	emits           []Emit
 	emitBytes       int
+	stateBytes      int
 	writes          map[string]Write
 	reply           []byte
 
@@ -300,6 +301,7 @@ func (s *staged) fold() {
 	s.handled++
 	s.emits = append(s.emits, s.event.emits...)
 	s.emitBytes += s.event.emitBytes
+	s.stateBytes += s.event.stateBytes
 	if s.writes == nil {
 		s.writes = s.event.writes
 	} else {

@@ -13,7 +13,7 @@ type Limits struct {
 	Memory     int64         // of an instance, bytes; default 16 MiB
 	Emits      int           // default 256
 	EmitBytes  int           // default 1 MiB
-	StateBytes int           // keys and values written; default 4 MiB
+	StateBytes int           // keys and values written, and 64 for each write; default 4 MiB
 	LogLines   int           // default 64; what is over is counted, not kept
 }
 
