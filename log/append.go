@@ -73,7 +73,8 @@ type request struct {
 	images     []byte // before-images of what commit changes, without the cursor's
 	attach     *Attachment
 	streams    []string                              // to be looked up for apply
-	apply      func(*sequencer, *pebble.Batch) error // runs alone in its group, before the events are staged
+	apply      func(*sequencer, *pebble.Batch) error // runs alone in its group, behind the events
+	relieves   bool                                  // it makes room on the disk, so a full one does not stop it
 	durability Durability
 
 	cold     []string    // streams that the sequencer did not know

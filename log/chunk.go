@@ -67,8 +67,10 @@ type chunk struct {
 	table  []byte // count offsets, u32 each; 0: the event was dropped by retention
 	topic  []byte // count indexes into topics, u16 each; empty in format 1, where the events have them
 
-	topics []string   // filled by openDictionaries
-	keys   []keyEntry // likewise
+	topics []string   // filled by openTopics
+	keysAt int        // where the key dictionary begins, once the topics are open
+	keys   []keyEntry // filled by openKeys
+	hints  []keyHint  // per key, of a chunk that this process wrote; else nil
 }
 
 // keyEntry is one key of a chunk: the version of its first event here, and how many there are.
@@ -89,13 +91,18 @@ func damage(first abi.Seq, what string) error {
 // decodeChunk checks raw, which must be the value stored under first, and opens it.
 func decodeChunk(first abi.Seq, raw []byte) (*chunk, error) {
 	c := &chunk{}
+	return c, c.openChecked(first, raw)
+}
+
+// openChecked is open with the checksum.
+func (c *chunk) openChecked(first abi.Seq, raw []byte) error {
 	if err := c.openHeader(first, raw); err != nil {
-		return c, err
+		return err
 	}
 	if checksum(raw) != c.crc() {
-		return c, damage(first, "wrong checksum")
+		return damage(first, "wrong checksum")
 	}
-	return c, c.open(first, raw)
+	return c.open(first, raw)
 }
 
 // open makes c the chunk in raw, without looking at the checksum: the engine has one of
@@ -103,10 +110,22 @@ func decodeChunk(first abi.Seq, raw []byte) (*chunk, error) {
 // compute this one too took half of the time of a replay. Verification does. What c's
 // slices hold is reused, so that a replay of many small chunks does not allocate.
 func (c *chunk) open(first abi.Seq, raw []byte) error {
+	if err := c.openSome(first, raw); err != nil {
+		return err
+	}
+	if !c.openKeys() {
+		return damage(first, "its parts do not fit into it")
+	}
+	return nil
+}
+
+// openSome is open without the keys: enough to find the wanted events. A reader of few
+// events then looks at the header, the topics and two columns of most chunks only.
+func (c *chunk) openSome(first abi.Seq, raw []byte) error {
 	if err := c.openHeader(first, raw); err != nil {
 		return err
 	}
-	if !c.openDictionaries() || !c.checkTable() {
+	if !c.openTopics() || !c.checkTable() {
 		return damage(first, "its parts do not fit into it")
 	}
 	return nil
@@ -147,8 +166,8 @@ func (c *chunk) openHeader(first abi.Seq, raw []byte) error {
 	return nil
 }
 
-// openDictionaries lists the topics and keys.
-func (c *chunk) openDictionaries() bool {
+// openTopics lists the topics.
+func (c *chunk) openTopics() bool {
 	rest := c.raw[c.header:]
 	for range c.ntopic {
 		topic, next, ok := takeString(rest)
@@ -157,6 +176,17 @@ func (c *chunk) openDictionaries() bool {
 		}
 		c.topics, rest = append(c.topics, topic), next
 	}
+	c.keysAt = len(c.raw) - len(rest)
+	return true
+}
+
+// openKeys lists the keys, unless they are; the topics must be open.
+func (c *chunk) openKeys() bool {
+	if len(c.keys) == c.nkey {
+		return true
+	}
+	c.keys = c.keys[:0]
+	rest := c.raw[c.keysAt:]
 	for range c.nkey {
 		entry, next, ok := c.takeKey(rest)
 		if !ok {
@@ -199,14 +229,15 @@ func (c *chunk) countKeys() bool {
 	return true
 }
 
-// checkTable sees to it that every event lies within the chunk and names a topic and a key of it.
+// checkTable sees to it that every event lies within the chunk and names a topic of it. The
+// keys are in the events themselves, away from the columns; [chunk.event] checks those.
 func (c *chunk) checkTable() bool {
 	for i := range c.count {
 		at := c.offset(i)
 		if at == 0 {
 			continue
 		}
-		if at < c.header || at > len(c.raw)-eventHeaderLen || c.topicOf(i) >= c.ntopic || c.keyOf(i) > c.nkey {
+		if at < c.header || at > len(c.raw)-eventHeaderLen || c.topicOf(i) >= c.ntopic {
 			return false
 		}
 	}
@@ -296,6 +327,17 @@ func (c *chunk) dropped(i int) bool { return c.offset(i) == 0 }
 // published tells whether event i came from a publisher, not from a subscriber.
 func (c *chunk) published(i int) bool { return c.raw[c.offset(i)+7]&eventPublished != 0 }
 
+// whole tells whether every event can be decoded; the dictionaries must be open.
+func (c *chunk) whole() bool {
+	var ev abi.Event
+	for i := range c.count {
+		if !c.dropped(i) && !c.event(i, &ev) {
+			return false
+		}
+	}
+	return true
+}
+
 // event decodes event i, which must not be dropped, into ev. A false answer means that
 // this program or the one that wrote the chunk is wrong, where the checksum held.
 func (c *chunk) event(i int, ev *abi.Event) bool {
@@ -371,7 +413,7 @@ func (c *chunk) walkNames(topic, key int, delta abi.Version, ev *abi.Event) bool
 
 // numberOf returns key's index in the key dictionary plus one, or a number that no event has.
 func (c *chunk) numberOf(key string) int {
-	if len(c.keys) != c.nkey && !c.openDictionaries() {
+	if len(c.topics) != c.ntopic && !c.openTopics() || !c.openKeys() {
 		return c.nkey + 1
 	}
 	for i := range c.keys {

@@ -53,7 +53,7 @@ func (w *chunkWriter) plan(events []staged) (count, size int) {
 		}
 		if st := s.stream; st != nil {
 			if st.chunk != w.number {
-				st.chunk, st.entry, st.first, st.count = w.number, uint16(len(w.streams)), s.version, 0
+				st.chunk, st.entry, st.first, st.count, st.at = w.number, uint16(len(w.streams)), s.version, 0, uint16(i)
 				w.streams = append(w.streams, st)
 				size += 12 + len(st.key)
 			}
@@ -61,6 +61,15 @@ func (w *chunkWriter) plan(events []staged) (count, size int) {
 		}
 	}
 	return len(events), size
+}
+
+// hints returns those of the planned chunk.
+func (w *chunkWriter) hints() []keyHint {
+	hints := make([]keyHint, len(w.streams))
+	for i, st := range w.streams {
+		hints[i] = keyHint{st.number, st.at}
+	}
+	return hints
 }
 
 // enterTopic makes topic the latest and returns how much the dictionary grew.

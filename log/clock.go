@@ -110,6 +110,9 @@ func (l *Log) seqByAge(age time.Duration) (abi.Seq, error) {
 		return 0, err
 	}
 	now := min(l.sinceSeen(youngest), l.opts.now().UnixNano())
+	if l.opts.wallAge {
+		return l.SeqAtTime(l.opts.now().UnixNano() - int64(age))
+	}
 	return l.searchTime(func(seq abi.Seq) (bool, error) {
 		at, err := l.appendedAt(seq)
 		if errors.Is(err, ErrNotFound) { // dropped while the search went on

@@ -41,7 +41,10 @@ const (
 
 // rewrite returns the chunk c, whose dictionaries are open, with events erased, or nil if
 // there is nothing to erase. Keys and topics stay, since streams count their versions by them.
-func rewrite(c *chunk, what func(i int) erasure) []byte {
+func rewrite(c *chunk, what func(i int) erasure) ([]byte, error) {
+	if !c.whole() {
+		return nil, damage(c.first, "an event does not fit into it")
+	}
 	le := binary.LittleEndian
 	changed := false
 	b := make([]byte, chunkHeaderLen, len(c.raw)+64)
@@ -73,7 +76,7 @@ func rewrite(c *chunk, what func(i int) erasure) []byte {
 		}
 	}
 	if !changed {
-		return nil
+		return nil, nil
 	}
 	crc := c.crc()
 	if c.rewritten() {
@@ -89,7 +92,7 @@ func rewrite(c *chunk, what func(i int) erasure) []byte {
 	le.PutUint32(b[chunkOffFirstCRC:], crc)
 	copy(b[chunkOffChain:], before[:])
 	seal(b)
-	return b
+	return b, nil
 }
 
 // appendErased copies an event without what e takes from it.
@@ -154,12 +157,15 @@ func (l *Log) Redact(ctx context.Context, seq abi.Seq, reason string) (RedactRep
 			return err
 		}
 		if err == nil {
-			raw = rewrite(c, func(i int) erasure {
+			raw, err = rewrite(c, func(i int) erasure {
 				if c.first+abi.Seq(i) == seq {
 					return redact
 				}
 				return keep
 			})
+			if err != nil {
+				return err
+			}
 		}
 		if report.Copies, err = l.redactCopies(batch, seq); err != nil {
 			return err

@@ -1,12 +1,13 @@
 package log
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
-	"github.com/cockroachdb/pebble/v2"
 	"slices"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/avx-platform/avxrt/abi"
@@ -22,6 +23,25 @@ func WithFS(o Options, fs vfs.FS) Options {
 func WithClock(o Options, now func() time.Time) Options {
 	o.now = now
 	return o
+}
+
+// WithWallAge plants a breach: retention believes the wall clock.
+func WithWallAge(o Options) Options {
+	o.wallAge = true
+	return o
+}
+
+// AppendRefused appends events in a request that writes a cursor and then refuses itself.
+func AppendRefused(l *Log, events []abi.Event, subscriber string, refusal error) error {
+	r := &request{events: events, published: true, durability: Durable}
+	if err := l.check(r); err != nil {
+		return err
+	}
+	r.apply = func(_ *sequencer, batch *pebble.Batch) error {
+		_ = batch.Set(cursorKey(nil, subscriber), appendCursor(nil, Cursor{Next: 7}), nil)
+		return refusal
+	}
+	return l.submit(context.Background(), r)
 }
 
 // WithSizes makes the engine's memory and the index's small, so that little data fills files.
@@ -71,6 +91,40 @@ func DecodeChunk(first abi.Seq, raw []byte) ([]abi.Event, error) {
 	return events, nil
 }
 
+// UseChunk does with raw what readers, the index and retention do with a chunk that
+// nobody has checked.
+func UseChunk(first abi.Seq, raw []byte) {
+	var c chunk
+	var ev abi.Event
+	if c.openSome(first, raw) != nil {
+		return
+	}
+	for i := range c.count {
+		if !c.dropped(i) && c.openKeys() {
+			_ = c.event(i, &ev)
+		}
+	}
+	if c.open(first, raw) != nil {
+		return
+	}
+	p := newPending(nil)
+	p.add(&c, firstEvents(nil, &c))
+	p.byStream()
+	_, _ = rewrite(&c, func(i int) erasure { return erasure(i % 3) })
+	for _, key := range c.keys {
+		r := StreamReader{name: key.name, chunk: c}
+		r.find(place{posting: posting{chunk: first, count: uint16(key.count)}, first: key.first})
+	}
+	_, _, _ = c.after(), c.endsGroup(), c.last()
+}
+
+// SplitKeys takes key apart in every way.
+func SplitKeys(key []byte) {
+	_, _, _, _ = splitIndexKey(key)
+	_, _, _, _ = splitUndoKey(key)
+	_ = successor(key)
+}
+
 // Rows decodes b as every kind of row.
 func Rows(b []byte) {
 	_, _ = decodeCursor(b)
@@ -98,6 +152,9 @@ func Resealed(raw []byte) []byte {
 	return b
 }
 
+// KeepsFiles tells whether r has an iterator of the engine open, which keeps its files alive.
+func KeepsFiles(r *Reader) bool { return r.chunks.it != nil }
+
 // Postings lists everything that the stream index says: "hash version chunk count at".
 func Postings(l *Log) ([]string, error) {
 	if err := l.index.wait(l.Head()); err != nil {
@@ -113,9 +170,9 @@ func Postings(l *Log) ([]string, error) {
 	}
 	l.index.mu.Lock()
 	defer l.index.mu.Unlock()
-	for _, m := range []map[string]*postings{l.index.mu.writing, l.index.mu.pending} {
-		for key, p := range m {
-			add(hashStream(key), p)
+	for _, m := range []*pending{l.index.mu.writing, l.index.mu.pending} {
+		for i := 0; m != nil && i < len(m.streams); i++ {
+			add(hashStream(m.streams[i].name), m.of(m.streams[i].name))
 		}
 	}
 	it, err := indexRows(l.db)

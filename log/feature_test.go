@@ -407,3 +407,22 @@ func TestFormat1(t *testing.T) {
 	equal(t, "reopened", readStream(t, l, "k1", log.StreamOptions{}), "1:1 2:6 3:11 4:16 5:21 6:s-1 7:s-1")
 	verify(t, l)
 }
+
+// TestRefusedLeavesNoTrace: what a request did before it was refused is not there, and the
+// next one gets the seqs, versions and ids.
+func TestRefusedLeavesNoTrace(t *testing.T) {
+	l := open(t, t.TempDir(), log.Options{})
+	refusal := errors.New("refused")
+	if err := log.AppendRefused(l, one(event("a", "k", "id")), "ghost", refusal); !errors.Is(err, refusal) {
+		t.Fatal(err)
+	}
+	if l.Head() != 0 {
+		t.Errorf("the head is %d", l.Head())
+	}
+	if _, err := l.Cursor("ghost"); !errors.Is(err, log.ErrNotFound) {
+		t.Errorf("its cursor: %v", err)
+	}
+	if r := appendOK(t, l, log.Durable, event("a", "k", "id")); r[0].Seq != 1 || r[0].Version != 1 || r[0].Duplicate {
+		t.Errorf("the next append: %+v", r[0])
+	}
+}

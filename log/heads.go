@@ -11,12 +11,14 @@ type stream struct {
 	key     string
 	version abi.Version // of its last event; 0: it has none
 	closed  bool        // tombstoned: nothing may be appended
+	number  uint32      // see keyHint
 
 	// The stream's place in the chunk that is being planned; see chunkWriter.
 	chunk uint64
 	first abi.Version
 	entry uint16
 	count uint16
+	at    uint16 // index of its first event
 }
 
 // heads knows the version at which each stream is: recently used streams in memory, a
@@ -29,6 +31,7 @@ type heads struct {
 	young, old map[string]*stream
 	half       int
 	turns      uint64 // how often a generation was forgotten
+	numbers    uint32 // streams that were ever in memory, modulo maxStreamNumbers
 	filter     *filter
 	loaded     *filter // streams that existed when the store was opened; nil until it is built
 	undo       []headUndo
@@ -76,7 +79,8 @@ func (h *heads) insert(key string, version abi.Version, closed bool) *stream {
 	if st, ok := h.old[key]; ok {
 		return st
 	}
-	st := &stream{key: strings.Clone(key), version: version, closed: closed}
+	st := &stream{key: strings.Clone(key), version: version, closed: closed, number: h.numbers}
+	h.numbers = (h.numbers + 1) % maxStreamNumbers
 	if version == 0 && h.loaded == nil {
 		h.filter.add(hashStream(key).filterHash())
 	}

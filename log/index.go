@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -36,25 +35,25 @@ type index struct {
 	poked   chan struct{} // capacity 1: the log has grown, or somebody waits
 	stop    chan struct{} // closed when the sequencer, who may wait for the index, has ended
 	opened  abi.Seq       // head when the store was opened
-	scratch []uint16      // index of each key's first event, per chunk
+	scratch []uint16      // index of each key's first event, of a chunk without hints
 	next    atomic.Uint64 // the sequencer pokes when the head reaches this seq
 	merging sync.RWMutex  // held for writing while epochs are merged, for reading while a head is looked for
 
 	mu struct {
 		sync.Mutex
 		epochs   []epoch // in the store, oldest first; the slice is never changed
-		pending  map[string]*postings
-		writing  map[string]*postings // pending of before, until its file is in the store
-		count    int                  // postings in pending
-		position abi.Seq              // everything up to here is in pending, writing or the store
-		stored   abi.Seq              // everything up to here is in the store
-		asked    abi.Seq              // somebody waits for stored to come here
-		moved    chan struct{}        // closed and replaced when position or err change
-		err      error                // the index cannot go on
+		pending  *pending
+		writing  *pending      // pending of before, until its file is in the store; it is not changed
+		position abi.Seq       // everything up to here is in pending, writing or the store
+		stored   abi.Seq       // everything up to here is in the store
+		asked    abi.Seq       // somebody waits for stored to come here
+		moved    chan struct{} // closed and replaced when position or err change
+		err      error         // the index cannot go on
 	}
 }
 
-// Limits of the index. Postings in memory take about 150 bytes each at worst; a lag of
+// Limits of the index. Postings in memory take about 150 bytes each at worst, 16 where
+// streams have many; a lag of
 // a few thousand events saves a wake-up per append and costs a reader microseconds.
 const (
 	maxPendingPostings = 256 << 10
@@ -70,7 +69,7 @@ type epoch struct {
 
 func newIndex(l *Log, epochs []epoch, head abi.Seq) *index {
 	x := &index{l: l, limit: l.opts.indexPostings, poked: make(chan struct{}, 1), stop: make(chan struct{}), opened: head}
-	x.mu.pending, x.mu.epochs, x.mu.moved = map[string]*postings{}, epochs, make(chan struct{})
+	x.mu.pending, x.mu.epochs, x.mu.moved = newPending(nil), epochs, make(chan struct{})
 	if n := len(epochs); n > 0 {
 		x.mu.position, x.mu.stored = epochs[n-1].upTo, epochs[n-1].upTo
 	}
@@ -114,7 +113,7 @@ func (x *index) grown(head abi.Seq) {
 
 // run is the index's goroutine. An error ends it; it then is everybody's who asks.
 func (x *index) run() {
-	chunks := chunkCursor{l: x.l, borrow: true}
+	chunks := chunkCursor{l: x.l, borrow: true, open: (*chunk).open}
 	defer chunks.close()
 	for {
 		select {
@@ -207,22 +206,15 @@ func (x *index) position() abi.Seq {
 
 // take notes the streams of c and says whether it is time to write.
 func (x *index) take(c *chunk) bool {
-	x.scratch = firstEvents(x.scratch, c)
+	if c.hints == nil {
+		x.scratch = firstEvents(x.scratch, c)
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for i := range c.keys {
-		entry := &c.keys[i]
-		p := x.mu.pending[entry.name]
-		if p == nil {
-			p = &postings{}
-			x.mu.pending[strings.Clone(entry.name)] = p
-		}
-		p.add(entry.first, posting{c.first, uint16(entry.count), x.scratch[i]})
-	}
-	x.mu.count += len(c.keys)
+	x.mu.pending.add(c, x.scratch)
 	x.mu.position = c.last()
 	x.wakeAll()
-	return x.mu.count >= x.limit
+	return len(x.mu.pending.list) >= x.limit
 }
 
 // firstEvents returns, per key of c, the index of its first event that is still there.
@@ -232,7 +224,7 @@ func firstEvents(at []uint16, c *chunk) []uint16 {
 		if c.dropped(i) {
 			continue
 		}
-		if key := c.keyOf(i); key > 0 {
+		if key := c.keyOf(i); key > 0 && key <= len(at) {
 			at[key-1] = uint16(i)
 		}
 	}
@@ -242,18 +234,19 @@ func firstEvents(at []uint16, c *chunk) []uint16 {
 // write brings the postings in memory into the store, as one file.
 func (x *index) write() error {
 	x.mu.Lock()
-	x.mu.writing, x.mu.pending, x.mu.count = x.mu.pending, make(map[string]*postings, len(x.mu.pending)), 0
+	writing := x.mu.pending
+	x.mu.writing, x.mu.pending = writing, newPending(writing)
 	e := epoch{number: 1, upTo: x.mu.position}
 	if n := len(x.mu.epochs); n > 0 {
 		e.number = x.mu.epochs[n-1].number + 1
 	}
 	x.mu.Unlock()
-	rows := make([]indexRow, 0, len(x.mu.writing))
-	e.filter = newFilterFor(len(x.mu.writing))
-	for key, p := range x.mu.writing {
-		h := hashStream(key)
-		e.filter.add(h.filterHash())
-		rows = append(rows, indexRow{h, p})
+	lists := writing.byStream()
+	rows := make([]indexRow, len(lists))
+	e.filter = newFilterFor(len(rows))
+	for i := range rows {
+		rows[i] = indexRow{hashStream(writing.streams[i].name), &lists[i]}
+		e.filter.add(rows[i].hash.filterHash())
 	}
 	slices.SortFunc(rows, func(a, b indexRow) int { return bytes.Compare(a.hash[:], b.hash[:]) })
 	if err := x.ingest(e, rows); err != nil {
@@ -362,9 +355,9 @@ type streamView struct {
 func (x *index) look(key string) streamView {
 	v := streamView{hash: hashStream(key)}
 	x.mu.Lock()
-	for _, m := range []map[string]*postings{x.mu.writing, x.mu.pending} {
-		if p := m[key]; p != nil {
-			v.memory = append(v.memory, &postings{p.first, p.next, slices.Clone(p.list)})
+	for _, m := range []*pending{x.mu.writing, x.mu.pending} {
+		if p := m.of(key); p != nil {
+			v.memory = append(v.memory, p)
 		}
 	}
 	epochs := x.mu.epochs
@@ -409,9 +402,12 @@ func (x *index) existing() (*filter, error) {
 		return nil, err
 	}
 	x.mu.Lock()
-	for _, m := range []map[string]*postings{x.mu.writing, x.mu.pending} {
-		for key := range m {
-			all.add(hashStream(key).filterHash())
+	for _, m := range []*pending{x.mu.writing, x.mu.pending} {
+		if m == nil {
+			continue
+		}
+		for i := range m.streams {
+			all.add(hashStream(m.streams[i].name).filterHash())
 		}
 	}
 	epochs := x.mu.epochs

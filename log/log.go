@@ -32,6 +32,7 @@ type Log struct {
 	erasing  sync.Mutex         // held by whoever rewrites or drops chunks; guards swept
 	swept    map[string]abi.Seq // how far retention by a pattern has come in this process
 	seen     atomic.Pointer[sighting]
+	places   places
 	leaps    *leaps
 	noReuse  atomic.Int32 // old write-ahead logs must not be used again while it is not 0
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/log"
 )
@@ -303,4 +305,50 @@ func Example() {
 	// Output:
 	// 1 1 <nil>
 	// 1 users.created user-7
+}
+
+// TestRestingReader: a reader that rests between two events holds copies, not the engine's
+// files, and reads the same as one that borrows.
+func TestRestingReader(t *testing.T) {
+	fs := vfs.NewMem()
+	opts := log.WithSizes(log.WithFS(log.Options{VerifyEvery: -1, TailBytes: 1, DedupeWindow: -1}, fs), 256<<10, 1<<20)
+	l, err := log.Open("db", opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	rng := newRand(3)
+	for i := range 400 {
+		ev := event([]string{"a", "b", "c"}[rng.IntN(3)], "k", fmt.Sprint(i))
+		ev.Data = make([]byte, rng.IntN(20_000))
+		appendOK(t, l, log.Accepted, ev)
+	}
+	for _, topic := range []string{"a", "none", ""} {
+		for _, backward := range []bool{false, true} {
+			opts := log.ReadOptions{Backward: backward}
+			if topic != "" {
+				opts.Match = func(s string) bool { return s == topic }
+			}
+			r := l.NewReader(opts)
+			var ev abi.Event
+			var got []string
+			for r.Next(&ev) {
+				got = append(got, fmt.Sprintf("%d %s %s@%d %s", ev.Seq, ev.Topic, ev.Key, ev.Version, ev.ID))
+				if log.KeepsFiles(r) {
+					t.Fatal("a reader at rest keeps the engine's files")
+				}
+			}
+			if err := r.Close(); err != nil || r.Err() != nil {
+				t.Fatal(err, r.Err())
+			}
+			opts.Borrow = true
+			equal(t, fmt.Sprint("topic ", topic, " backward ", backward), got, readAll(t, l, opts))
+		}
+	}
+	r := l.NewReader(log.ReadOptions{Borrow: true})
+	defer r.Close()
+	var ev abi.Event
+	if !r.Next(&ev) || !log.KeepsFiles(r) {
+		t.Error("a reader that borrows keeps no file: the test would not notice one that does")
+	}
 }

@@ -74,6 +74,7 @@ type Options struct {
 	now           func() time.Time // for tests: a clock that jumps
 	indexPostings int              // for tests: how many postings of the stream index stay in memory
 	memTable      uint64           // for tests: the engine's memtable
+	wallAge       bool             // for tests: a planted breach, events are as old as the wall clock says
 }
 
 // Observer is a set of funcs, each of which may be nil. They are called from goroutines of

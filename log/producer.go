@@ -122,8 +122,10 @@ func (s *sequencer) stageProducer(r *request, batch *pebble.Batch) error {
 	if p := s.producers[name]; p.sequence > 0 {
 		before = appendProducer(nil, p)
 	}
+	if err := s.undo.add(batch, "", s.next()-1, putImage(nil, producerKey(name), before)); err != nil {
+		return err
+	}
 	p := producerRow{sequence: r.conditions.Sequence, first: s.next() - abi.Seq(len(r.events)), count: len(r.events)}
 	s.producers[name] = p
-	_ = batch.Set(producerKey(name), appendProducer(nil, p), nil)
-	return s.undo.add(batch, "", s.next()-1, putImage(nil, producerKey(name), before))
+	return batch.Set(producerKey(name), appendProducer(nil, p), nil)
 }

@@ -1,7 +1,10 @@
 package log
 
 import (
+	"encoding/binary"
 	"errors"
+	"slices"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -14,7 +17,7 @@ type ReadOptions struct {
 	Backward bool                    // from the youngest to the oldest
 	Match    func(topic string) bool // which topics; nil: all. Asked once per distinct topic of a chunk
 	Durable  bool                    // stop at DurableSeq instead of the head: for everything that leaves the process
-	Borrow   bool                    // events are valid until the next call only, and nothing is copied for them
+	Borrow   bool                    // events are valid until the next call only, and nothing is copied for them: for loops that go on to the end, since a reader that rests keeps old files alive
 }
 
 // Reader walks over the events of a log. It belongs to one goroutine. At the end of the
@@ -34,7 +37,8 @@ type Reader struct {
 
 // NewReader returns a reader; the caller closes it.
 func (l *Log) NewReader(opts ReadOptions) *Reader {
-	r := &Reader{l: l, opts: opts, next: opts.From, chunks: chunkCursor{l: l, borrow: opts.Borrow}}
+	r := &Reader{l: l, opts: opts, next: opts.From, chunks: chunkCursor{l: l, borrow: opts.Borrow, open: (*chunk).openSome}}
+	r.chunks.wants = r.wants
 	if border := l.tail.border(opts.Durable); opts.Backward && (r.next == 0 || r.next > border) {
 		r.next = border
 	} else if !opts.Backward {
@@ -58,6 +62,13 @@ func (r *Reader) Next(ev *abi.Event) bool {
 			r.skipChunk()
 			continue
 		}
+		if !r.opts.Backward {
+			i = r.skim(i)
+			r.next = r.chunk.first + abi.Seq(i)
+			if i == r.chunk.count || r.next > border {
+				continue
+			}
+		}
 		r.step()
 		switch {
 		case r.chunk.dropped(i):
@@ -66,13 +77,31 @@ func (r *Reader) Next(ev *abi.Event) bool {
 		case !r.wanted[r.chunk.topicOf(i)]:
 			continue
 		}
-		if !r.chunk.event(i, ev) {
+		if !r.chunk.openKeys() || !r.chunk.event(i, ev) {
 			r.err = damage(r.chunk.first, "an event does not fit into it")
 			return false
 		}
 		return true
 	}
 	return false
+}
+
+// skim returns the index of the first wanted event from i on, or the chunk's count.
+func (r *Reader) skim(i int) int {
+	c := r.chunk
+	if c.format == 1 {
+		return i
+	}
+	table, topic, wanted := c.table, c.topic, r.wanted
+	for ; i < c.count; i++ {
+		switch {
+		case binary.LittleEndian.Uint32(table[4*i:]) == 0:
+			r.holes++
+		case wanted[binary.LittleEndian.Uint16(topic[2*i:])]:
+			return i
+		}
+	}
+	return i
 }
 
 func (r *Reader) step() {
@@ -112,6 +141,7 @@ func (r *Reader) load() bool {
 		r.dropped(first)
 		return false
 	}
+	r.chunk = nil
 	c, err := r.chunks.load(r.next, r.opts.Backward)
 	if err != nil {
 		if first := r.l.First(); r.next < first { // retention overtook the reader
@@ -130,6 +160,11 @@ func (r *Reader) load() bool {
 	return true
 }
 
+// wants tells whether a topic of c is wanted.
+func (r *Reader) wants(c *chunk) bool {
+	return r.opts.Match == nil || slices.ContainsFunc(c.topics, r.opts.Match)
+}
+
 // dropped moves over what lies below first.
 func (r *Reader) dropped(first abi.Seq) {
 	if r.opts.Backward {
@@ -139,91 +174,6 @@ func (r *Reader) dropped(first abi.Seq) {
 	}
 	r.holes += uint64(first - r.next)
 	r.next = first
-}
-
-// chunkCursor loads chunks one after the other, from the tail where it has them.
-type chunkCursor struct {
-	l      *Log
-	borrow bool // chunks are valid until the next load only
-	it     *pebble.Iterator
-	own    chunk  // the chunk that load returned, if it is not the tail's
-	slab   []byte // copies of small chunks, which would else be an allocation each
-}
-
-// slabBytes is as much as one large chunk: keeping one event keeps no more than that.
-const slabBytes = chunkSoftBytes
-
-// load returns the chunk that holds seq. The iterator is kept, so that the next chunk in
-// the same direction costs one step.
-func (k *chunkCursor) load(seq abi.Seq, backward bool) (*chunk, error) {
-	if c := k.l.tail.find(seq); c != nil {
-		_ = k.close() // back in memory: an open iterator would only pin old files
-		return c, nil
-	}
-	if k.it != nil && k.advance(backward) {
-		if c, err := k.take(); err != nil || (c.first <= seq && seq <= c.last()) {
-			return c, err
-		}
-	}
-	if err := k.close(); err != nil {
-		return nil, err
-	}
-	it, err := k.l.db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: []byte{spaceChunk + 1}})
-	if err != nil {
-		return nil, err
-	}
-	k.it = it
-	if !it.SeekLT(chunkKey(nil, seq+1)) {
-		return nil, errors.Join(it.Error(), damage(seq, "it is missing"))
-	}
-	c, err := k.take()
-	if err == nil && seq > c.last() {
-		return nil, damage(seq, "it is missing")
-	}
-	return c, err
-}
-
-func (k *chunkCursor) advance(backward bool) bool {
-	if backward {
-		return k.it.Prev()
-	}
-	return k.it.Next()
-}
-
-// take opens the chunk that the iterator is at. Its memory is the engine's and about to be
-// reused, so unless the caller only borrows, it is copied.
-func (k *chunkCursor) take() (*chunk, error) {
-	value, err := k.it.ValueAndErr()
-	if err != nil {
-		return nil, err
-	}
-	first := chunkKeySeq(k.it.Key())
-	if !k.borrow {
-		value = k.keep(value)
-	}
-	return &k.own, k.own.open(first, value)
-}
-
-// keep copies b to where nobody writes again.
-func (k *chunkCursor) keep(b []byte) []byte {
-	if len(b) > slabBytes/8 {
-		return append([]byte(nil), b...)
-	}
-	if len(b) > cap(k.slab)-len(k.slab) {
-		k.slab = make([]byte, 0, slabBytes)
-	}
-	n := len(k.slab)
-	k.slab = append(k.slab, b...)
-	return k.slab[n:len(k.slab):len(k.slab)]
-}
-
-func (k *chunkCursor) close() error {
-	if k.it == nil {
-		return nil
-	}
-	err := k.it.Close()
-	k.it = nil
-	return err
 }
 
 // Event returns the event at seq, or [ErrNotFound] if there is none or retention dropped
@@ -256,6 +206,9 @@ func (l *Log) withChunk(seq abi.Seq, fn func(*chunk) error) error {
 	if c := l.tail.find(seq); c != nil {
 		return fn(c)
 	}
+	if done, err := l.withPlaced(seq, fn); done || err != nil {
+		return err
+	}
 	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: []byte{spaceChunk + 1}})
 	if err != nil {
 		return err
@@ -278,8 +231,42 @@ func (l *Log) withChunk(seq abi.Seq, fn func(*chunk) error) error {
 	if seq > c.last() {
 		return l.missing(seq)
 	}
+	l.places.note(seq, c.first)
 	return fn(&c)
 }
+
+// withPlaced is withChunk for a seq whose chunk is known; done is false where it is not.
+func (l *Log) withPlaced(seq abi.Seq, fn func(*chunk) error) (done bool, err error) {
+	first := l.places.of(seq)
+	if first == 0 || first > seq {
+		return false, nil
+	}
+	value, closer, err := l.db.Get(chunkKey(nil, first))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer closer.Close()
+	var c chunk
+	if err := c.openHeader(first, value); err != nil || seq > c.last() {
+		return false, err
+	}
+	return true, fn(&c)
+}
+
+// places remembers in which chunk some seqs lie. To look up a key that is known costs a
+// tenth of finding the last one below a seq: for that the engine copies the chunk and reads
+// the one before. An entry may be wrong or overwritten at any time; it is only a guess.
+type places [1 << 14]atomic.Uint64 // first seqs of chunks
+
+// placeSpan is how many neighbouring seqs share an entry.
+const placeSpan = 64
+
+func (p *places) of(seq abi.Seq) abi.Seq { return abi.Seq(p[seq/placeSpan%abi.Seq(len(p))].Load()) }
+
+func (p *places) note(seq, first abi.Seq) { p[seq/placeSpan%abi.Seq(len(p))].Store(uint64(first)) }
 
 func (l *Log) missing(seq abi.Seq) error {
 	if seq < l.First() {

@@ -151,7 +151,7 @@ func (l *Log) trim(ctx context.Context, seq abi.Seq, reason string, report *Reta
 	if err != nil {
 		return err
 	}
-	r := &request{events: []abi.Event{ev}, size: stagedSize(&ev), durability: Durable}
+	r := &request{events: []abi.Event{ev}, size: stagedSize(&ev), durability: Durable, relieves: true}
 	r.apply = func(_ *sequencer, batch *pebble.Batch) error {
 		copied, err := l.copySome(batch, leaves, -1)
 		report.Copied += copied
@@ -249,7 +249,7 @@ const sweepBytes = 1 << 20
 
 // sweep rewrites some chunks and returns how many events it dropped and where to go on.
 func (l *Log) sweep(ctx context.Context, from, before abi.Seq, t *TopicRetention) (events int, next abi.Seq, err error) {
-	chunks := chunkCursor{l: l, borrow: true}
+	chunks := chunkCursor{l: l, borrow: true, open: (*chunk).openChecked} // what is sealed again must be right
 	defer chunks.close()
 	w := rewriting{l: l, leaves: map[abi.Seq]bool{}}
 	next = from
@@ -258,12 +258,15 @@ func (l *Log) sweep(ctx context.Context, from, before abi.Seq, t *TopicRetention
 		if err != nil {
 			return 0, next, err
 		}
-		w.add(c, func(i int) erasure {
+		err = w.add(c, func(i int) erasure {
 			if c.first+abi.Seq(i) < before && t.Match(c.topics[c.topicOf(i)]) {
 				return drop
 			}
 			return keep
 		})
+		if err != nil {
+			return 0, next, err
+		}
 		next = c.last() + 1
 	}
 	a := audit{From: from, To: next - 1, Reason: fmt.Sprintf("older than %s", t.MaxAge), Topics: t.Pattern}
@@ -304,7 +307,7 @@ func (l *Log) retainStream(ctx context.Context, row streamRow) (events int, err 
 	if from <= row.swept || from == 0 {
 		return 0, nil
 	}
-	places, err := l.places(row.key, from)
+	places, err := l.placesOf(row.key, from)
 	if err != nil {
 		return 0, err
 	}
@@ -320,7 +323,9 @@ func (l *Log) retainStream(ctx context.Context, row streamRow) (events int, err 
 			if err != nil {
 				return events, err
 			}
-			w.addStream(c, row.key, from)
+			if err := w.addStream(c, row.key, from); err != nil {
+				return events, err
+			}
 			a.To, places = c.last(), places[1:]
 		}
 		if err := w.commit(ctx, a); err != nil {
@@ -331,8 +336,8 @@ func (l *Log) retainStream(ctx context.Context, row streamRow) (events int, err 
 	return events, l.changeStream(ctx, row.key, func(s *streamRow) { s.swept = from })
 }
 
-// places returns the chunks in which versions of the stream below from lie.
-func (l *Log) places(key string, from abi.Version) ([]abi.Seq, error) {
+// placesOf returns the chunks in which versions of the stream below from lie.
+func (l *Log) placesOf(key string, from abi.Version) ([]abi.Seq, error) {
 	r := &StreamReader{l: l, name: key, low: 1, high: from - 1, view: l.index.look(key)}
 	var seqs []abi.Seq
 	for r.nextRow() {
@@ -354,8 +359,8 @@ type rewriting struct {
 	leaves map[abi.Seq]bool
 }
 
-func (w *rewriting) add(c *chunk, what func(i int) erasure) {
-	raw := rewrite(c, func(i int) erasure {
+func (w *rewriting) add(c *chunk, what func(i int) erasure) error {
+	raw, err := rewrite(c, func(i int) erasure {
 		e := what(i)
 		if e == drop {
 			w.leaves[c.first+abi.Seq(i)] = true
@@ -364,17 +369,18 @@ func (w *rewriting) add(c *chunk, what func(i int) erasure) {
 	})
 	if raw == nil {
 		w.size += len(c.raw) / 64 // reading is work too
-		return
+		return err
 	}
 	w.raws, w.firsts = append(w.raws, raw), append(w.firsts, c.first)
 	w.size += len(raw)
 	w.events = len(w.leaves)
+	return nil
 }
 
 // addStream drops the events of a stream below a version.
-func (w *rewriting) addStream(c *chunk, key string, from abi.Version) {
+func (w *rewriting) addStream(c *chunk, key string, from abi.Version) error {
 	number := c.numberOf(key)
-	w.add(c, func(i int) erasure {
+	return w.add(c, func(i int) erasure {
 		if c.keyOf(i) == number {
 			version := c.keys[number-1].first + abi.Version(binary.LittleEndian.Uint16(c.raw[c.offset(i)+4:]))
 			if version < from {
@@ -431,7 +437,7 @@ func (l *Log) cleanIndex() error {
 	if len(old) < 2 {
 		return nil
 	}
-	last := map[streamHash]indexRow{}
+	last := map[streamHash]*postings{}
 	into := old[len(old)-1]
 	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: epochKey(nil, old[0].number), UpperBound: epochKey(nil, into.number+1)})
 	if err != nil {
@@ -447,16 +453,16 @@ func (l *Log) cleanIndex() error {
 		if err != nil {
 			return err
 		}
-		last[h] = indexRow{h, p}
+		last[h] = p
 	}
 	batch := l.db.NewBatch()
 	defer batch.Close()
 	_ = batch.DeleteRange(epochKey(nil, old[0].number), epochKey(nil, into.number+1), nil)
 	_ = batch.Set(epochKey(nil, into.number), binary.LittleEndian.AppendUint64(nil, uint64(into.upTo)), nil)
 	into.filter = newFilterFor(len(last))
-	for h, row := range last {
-		tail := row.p.list[len(row.p.list)-1]
-		first := row.p.next - abi.Version(tail.count)
+	for h, p := range last {
+		tail := p.list[len(p.list)-1]
+		first := p.next - abi.Version(tail.count)
 		_ = batch.Set(indexKey(nil, into.number, h, first), appendIndexRow(nil, []posting{tail}), nil)
 		into.filter.add(h.filterHash())
 	}

@@ -212,7 +212,7 @@ func (s *sequencer) process(group []*request) {
 }
 
 // grows tells whether r needs a disk with room.
-func (r *request) grows() bool { return len(r.events) > 0 || r.commit != nil }
+func (r *request) grows() bool { return !r.relieves && (r.size > 0 || r.commit != nil) }
 
 func (s *sequencer) refuse(r *request, err error) {
 	s.l.counters.refused.Add(1)
@@ -235,8 +235,8 @@ func (s *sequencer) encode(batch *pebble.Batch) (chunks []*chunk, bytes int) {
 		op := batch.SetDeferred(9, size)
 		chunkKey(op.Key[:0], first)
 		s.writer.encode(op.Value, first, base, s.chain, flags, rest[:n])
-		c := &chunk{}
-		if err := errors.Join(op.Finish(), c.openHeader(first, op.Value)); err != nil || !c.openDictionaries() {
+		c := &chunk{hints: s.writer.hints()}
+		if err := errors.Join(op.Finish(), c.openHeader(first, op.Value)); err != nil || !c.openTopics() || !c.openKeys() {
 			panic("log: a chunk that was just encoded does not open")
 		}
 		chunks = append(chunks, c)

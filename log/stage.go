@@ -41,16 +41,31 @@ func (s *sequencer) stage(r *request, batch *pebble.Batch) error {
 		}
 	}
 	staged := len(s.staged)
-	if err := s.stageEvents(r); err != nil {
+	err := s.stageEvents(r)
+	if err == nil {
+		err = s.stageRows(r, batch)
+	}
+	if err != nil {
 		s.staged = s.staged[:staged]
 		s.heads.rollback()
 		s.dedupe.rollback()
 		return err
 	}
 	s.dedupe.mark()
+	return nil
+}
+
+// stageRows adds what r writes besides events. Where it fails nothing of r is in the batch,
+// which other requests share: whatever can fail comes before the first write. A request
+// with apply has a batch of its own.
+func (s *sequencer) stageRows(r *request, batch *pebble.Batch) error {
 	switch {
 	case r.apply != nil:
-		return r.apply(s, batch)
+		err := r.apply(s, batch)
+		if err != nil {
+			batch.Reset()
+		}
+		return err
 	case r.commit != nil:
 		return s.stageCommit(r, batch)
 	case r.conditions != nil && r.conditions.Producer != "":
@@ -168,6 +183,10 @@ func (s *sequencer) cursor(subscriber string) (Cursor, error) {
 
 func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 	c := r.commit
+	cursor := Cursor{Next: c.To, Fence: c.Fence, Digest: c.Digest, Time: s.l.opts.now()}
+	if err := s.moveCursor(c.Subscriber, cursor, r.images, batch); err != nil {
+		return err
+	}
 	for i := range c.Writes {
 		w := &c.Writes[i]
 		key := append(statePrefix(nil, c.Subscriber, c.StateVersion), w.Key...)
@@ -182,7 +201,7 @@ func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 		_ = batch.Set(deadLetterKey(nil, c.Subscriber, d.Seq), appendDeadLetter(nil, d), nil)
 	}
 	s.l.counters.commits.Add(1)
-	return s.moveCursor(c.Subscriber, Cursor{Next: c.To, Fence: c.Fence, Digest: c.Digest, Time: s.l.opts.now()}, r.images, batch)
+	return nil
 }
 
 // moveCursor sets the cursor and writes the undo record of that and of images.
@@ -192,10 +211,11 @@ func (s *sequencer) moveCursor(subscriber string, c Cursor, images []byte, batch
 	if before, ok := s.cursors[subscriber]; ok {
 		row = appendCursor(nil, before)
 	}
-	images = putImage(images, key, row)
+	if err := s.undo.add(batch, subscriber, s.next()-1, putImage(images, key, row)); err != nil {
+		return err
+	}
 	s.cursors[subscriber] = c
-	_ = batch.Set(key, appendCursor(nil, c), nil)
-	return s.undo.add(batch, subscriber, s.next()-1, images)
+	return batch.Set(key, appendCursor(nil, c), nil)
 }
 
 func (s *sequencer) stageAttach(a *Attachment, batch *pebble.Batch) error {

@@ -113,7 +113,7 @@ func (l *Log) SaveSnapshot(ctx context.Context, key string, version abi.Version,
 	if len(data) > abi.MaxEventBytes {
 		return fmt.Errorf("a snapshot of %d bytes; at most %d are allowed", len(data), abi.MaxEventBytes)
 	}
-	return l.submit(ctx, &request{durability: Durable, streams: []string{key}, apply: func(s *sequencer, batch *pebble.Batch) error {
+	return l.submit(ctx, &request{size: len(data), durability: Durable, streams: []string{key}, apply: func(s *sequencer, batch *pebble.Batch) error {
 		if st := s.heads.get(key); st == nil || version == 0 || version > st.version {
 			return fmt.Errorf("%w: version %d of key %q, of which a snapshot was to be kept", ErrNotFound, version, key)
 		}

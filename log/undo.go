@@ -136,7 +136,7 @@ func newUndoLog(db *pebble.DB, limit int64) *undoLog {
 }
 
 // add puts a record of images into the batch and drops the oldest ones of the owner where
-// there are too many.
+// there are too many. Where it fails the batch is as it was.
 func (u *undoLog) add(batch *pebble.Batch, owner string, head abi.Seq, images []byte) error {
 	o, err := u.owner(owner)
 	if err != nil {
@@ -145,20 +145,19 @@ func (u *undoLog) add(batch *pebble.Batch, owner string, head abi.Seq, images []
 	if u.limit < 0 {
 		return batch.Set(undoFloorKey(owner), binary.LittleEndian.AppendUint64(nil, uint64(head)), nil)
 	}
-	op := batch.SetDeferred(2+len(owner)+16, 1+len(images))
-	size := uint64(len(op.Key) + len(op.Value))
-	o.last += size
+	keyLen, valueLen := 2+len(owner)+16, 1+len(images)
+	last := o.last + uint64(keyLen+valueLen)
+	if limit := min(u.limit, maxUndoBytes/int64(len(u.owners))); int64(last-o.first) > limit {
+		if err := u.trim(batch, owner, o, last-uint64(limit*3/4)); err != nil {
+			return err
+		}
+	}
+	o.last = last
+	op := batch.SetDeferred(keyLen, valueLen)
 	copy(op.Key, undoKey(owner, head, o.last))
 	op.Value[0] = undoVersion
 	copy(op.Value[1:], images)
-	if err := op.Finish(); err != nil {
-		return err
-	}
-	limit := min(u.limit, maxUndoBytes/int64(len(u.owners)))
-	if int64(o.last-o.first) <= limit {
-		return nil
-	}
-	return u.trim(batch, owner, o, o.last-uint64(limit*3/4))
+	return op.Finish()
 }
 
 // owner loads where the records of an owner begin and end.
@@ -178,8 +177,11 @@ func (u *undoLog) owner(owner string) (*undoOwner, error) {
 	if it.Last() {
 		_, _, o.last, _ = splitUndoKey(it.Key())
 	}
+	if err := it.Error(); err != nil {
+		return nil, err
+	}
 	u.owners[owner] = o
-	return o, it.Error()
+	return o, nil
 }
 
 // undoRecords iterates over the records of an owner.
@@ -197,20 +199,22 @@ func (u *undoLog) trim(batch *pebble.Batch, owner string, o *undoOwner, behind u
 	}
 	defer it.Close()
 	var floor abi.Seq
-	end := []byte(nil)
+	var end []byte
+	first := o.first
 	for it.First(); it.Valid(); it.Next() {
 		_, head, number, _ := splitUndoKey(it.Key())
 		if number > behind {
 			break
 		}
 		end, floor = append(end[:0], it.Key()...), head
-		o.first = number
+		first = number
 	}
-	if end == nil {
-		return it.Error()
+	if err := it.Error(); err != nil || end == nil {
+		return err
 	}
+	o.first = first
 	_ = batch.DeleteRange(undoKey(owner, 0, 1), append(end, 0), nil)
-	return errors.Join(it.Error(), batch.Set(undoFloorKey(owner), binary.LittleEndian.AppendUint64(nil, uint64(floor)), nil))
+	return batch.Set(undoFloorKey(owner), binary.LittleEndian.AppendUint64(nil, uint64(floor)), nil)
 }
 
 // undoTo puts every row back to what it was when the head of the log was seq. It fails,
