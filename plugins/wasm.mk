@@ -4,11 +4,14 @@
 
 WASM = plugins/inventory.wasm plugins/analytics.wasm plugins/email.wasm \
        examples/01-hello-subscriber/plugins/hello.wasm \
-       internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe2.wasm
+       internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/planted.wasm \
+       bench/guests/work-c.wasm bench/guests/work-rust.wasm \
+       bench/peers/wasmarea/guests/ours.wasm bench/peers/wasmarea/guests/extism.wasm
 
 # The first rustc that has the target: the one on PATH may not.
 RUSTC := $(firstword $(foreach r,$(shell which rustc 2>/dev/null) /usr/bin/rustc,$(if $(wildcard $(shell $(r) --target wasm32-unknown-unknown --print target-libdir 2>/dev/null)/libcore*.rlib),$(r))))
 
+# clang runs wasm-opt where it finds one, and the bytes are others then: keep binaryen off the PATH.
 CLANG_WASM = clang --target=wasm32 -O2 -mbulk-memory -Wall -Wextra -Werror -nostdlib -Isdk/c -Wl,--no-entry -Wl,--strip-all
 
 .PHONY: wasm
@@ -17,6 +20,13 @@ wasm: wasm-tools
 	$(CLANG_WASM) -o examples/01-hello-subscriber/plugins/hello.wasm examples/01-hello-subscriber/hello.c
 	$(CLANG_WASM) -o internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe.c
 	$(CLANG_WASM) -DVERSION='"2"' -o internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/probe.c
+	clang --target=wasm32 -O1 -g -mbulk-memory -Wall -Wextra -Werror -nostdlib -Isdk/c -Wl,--no-entry -ffile-prefix-map=$(CURDIR)=. \
+	    -o internal/sandbox/testdata/planted.wasm internal/sandbox/testdata/planted.c
+	$(CLANG_WASM) -o bench/guests/work-c.wasm bench/guests/work.c
+	$(CLANG_WASM) -o bench/peers/wasmarea/guests/ours.wasm bench/peers/wasmarea/guests/ours.c
+	$(CLANG_WASM) -o bench/peers/wasmarea/guests/extism.wasm bench/peers/wasmarea/guests/extism.c
+	$(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib -C opt-level=2 -C panic=abort -C strip=symbols -C lto=yes \
+	    --remap-path-prefix "$(CURDIR)=." -o bench/guests/work-rust.wasm bench/guests/work.rs
 	$(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib \
 	    -C opt-level=2 -C panic=abort -C strip=symbols -C lto=yes --remap-path-prefix "$(CURDIR)=." \
 	    -o plugins/analytics.wasm plugins/analytics/analytics.rs

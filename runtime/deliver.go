@@ -102,7 +102,7 @@ func (s *subscription) instantiate(ctx context.Context, state *log.State) error 
 	limits := s.gen.spec.Limits
 	instance, err := s.gen.module.Instantiate(ctx, sandbox.Config{
 		Subscriber: s.name, Grants: s.gen.grants, Conf: s.gen.spec.Config, Adopted: s.gen.adopted,
-		Limits: sandbox.Limits{Time: limits.Time, Memory: limits.Memory, Emits: limits.Emits},
+		Limits: sandbox.Limits{Fuel: limits.Fuel, Time: limits.Time, Memory: limits.Memory, Emits: limits.Emits},
 		OnLog:  s.guestLog,
 	}, state)
 	if err == nil {

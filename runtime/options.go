@@ -26,6 +26,12 @@ type Options struct {
 	// Nil: nothing more.
 	Modules fs.FS
 
+	// CompileCommand is a program, with its first arguments, that compiles a module in a
+	// process of its own, under limits of time and memory: it calls sandbox.CompileChild, as
+	// avxrt's own hidden verb does. Nil: modules are compiled in this process after they were
+	// checked, where a module made for it may take a minute and some gigabytes. Linux only.
+	CompileCommand []string
+
 	// Logger gets what operators should know and what guests log. Default: discard.
 	Logger *slog.Logger
 

@@ -59,7 +59,7 @@ func Open(opts Options) (*Runtime, error) {
 		return nil, err
 	}
 	r.engine, err = sandbox.NewEngine(context.Background(), sandbox.Options{
-		CacheDir: filepath.Join(m.Node.Data, "cache"), Logger: opts.Logger,
+		CacheDir: filepath.Join(m.Node.Data, "cache"), Logger: opts.Logger, CompileCommand: opts.CompileCommand,
 	})
 	if err != nil {
 		return nil, errors.Join(err, r.store.Close())

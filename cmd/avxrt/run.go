@@ -79,7 +79,7 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 	if err != nil {
 		return &usageError{err}
 	}
-	opts.node.Logger, opts.node.LookupEnv = logger, a.lookup
+	opts.node.Logger, opts.node.LookupEnv, opts.node.CompileCommand = logger, a.lookup, compileCommand()
 	opts.node.Log.AcceptLoss = flags.acceptLoss
 	opts.node.Log.OnFatal = func(reason string) {
 		logger.Error("the store cannot keep its promises any more; start avxrt again", "reason", reason)

@@ -85,8 +85,8 @@ type Start struct {
 
 // Limits bound one event's handling.
 type Limits struct {
-	Fuel   int64         // instructions; default 50 M. Kept for the fuel meter, which this version lacks
-	Time   time.Duration // default 250 ms
+	Fuel   int64         // about one for each instruction; default 1 G, some 300 ms
+	Time   time.Duration // by the clock; default 1 s
 	Memory int64         // bytes of linear memory; default 16 MiB
 	Emits  int           // default 256
 }
@@ -113,7 +113,7 @@ func Default() *Manifest {
 func defaultSubscriber() Subscriber {
 	return Subscriber{
 		Start:    Start{Kind: StartEarliest},
-		Limits:   Limits{Fuel: 50_000_000, Time: 250 * time.Millisecond, Memory: 16 << 20, Emits: 256},
+		Limits:   Limits{Fuel: 1_000_000_000, Time: time.Second, Memory: 16 << 20, Emits: 256},
 		Retry:    Retry{Attempts: 5, Min: 100 * time.Millisecond, Max: 30 * time.Second},
 		OnPoison: "park",
 	}

@@ -10,19 +10,23 @@
 //     one keep what they staged.
 //   - A guest's fault is a value, [Failure] or [Trap], never an error of the host and never
 //     a panic. After one the instance is not used again.
-//   - Each event has a time limit, and each instance a memory limit, and emits, state
-//     writes and log lines are counted per event.
+//   - Each event has a budget of fuel and a time limit, each instance a memory limit, and
+//     emits, state writes and log lines are counted per event. Whatever the guest does, it
+//     ends when its fuel is used up, and until then it comes back to Go every few dozen
+//     microseconds, so a garbage collection does not wait for it (package wasmbin rewrites
+//     modules for that).
+//   - No module file makes this process allocate without bound. With a CompileCommand none
+//     makes it compile either: a child does, under limits of time and memory.
 //   - Same module, same events, same state: same result. Time-outs are the exception.
 //
 // # What it does not
 //
-// The time limit rests on the engine's own switch, which looks at loops only: code that
-// recurses without a loop is not stopped, and compiling happens in this process. Run
-// modules that you trust not to attack you. State and emits are staged here and committed
-// by package runtime.
+// It does not contain a fault of the engine: guests run in this process. If a guest does not
+// come back although it should have run out of fuel, all that is left is to end the process
+// ([ExitStuck]). State and emits are staged here and committed by package runtime.
 //
 // # Goroutines
 //
-// [NewEngine] starts one, which watches the time limits; [Engine.Close] ends it. An
+// [NewEngine] starts one, which watches for guests that are stuck; [Engine.Close] ends it. An
 // [Instance] is for one goroutine at a time.
 package sandbox

@@ -5,15 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
-	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/avx-platform/avxrt/internal/wasmbin"
 )
@@ -21,18 +18,41 @@ import (
 // Options tune an engine.
 type Options struct {
 	// CacheDir keeps compiled modules, so that a restart need not compile again. It is
-	// machine code that is run: the folder is made for its owner alone. "": none.
+	// machine code that is run: the folder is made for its owner alone, and every entry is
+	// sealed. "": none, and every load compiles in this process.
 	CacheDir string
+
+	// CompileCommand is a program with its first arguments that calls [CompileChild] with
+	// its standard input and the two arguments that are added, folder and seconds. Modules
+	// that are not in CacheDir, which it needs, are compiled by it: under limits of time and
+	// memory, and away from this process. Nil: they are compiled here, where compiling
+	// cannot be stopped; a module that passes the checks before may then take a minute and
+	// some gigabytes.
+	CompileCommand []string
 
 	// Logger gets a line about slow compilations. Default: discard.
 	Logger *slog.Logger
+
+	// Interpreter runs guests without compiling them: some forty times slower, with the same
+	// results and the same fuel.
+	Interpreter bool
+
+	// Exit ends the process when a guest cannot be stopped, which should not happen.
+	// Default: os.Exit.
+	Exit func(code int)
+
+	// StuckAfter is how long a guest may give no sign of life, if that is more than ten times
+	// its time limit, before Exit. Default 10 s.
+	StuckAfter time.Duration
 }
 
 // Engine loads modules and watches over their instances.
 type Engine struct {
-	opts  Options
-	watch *watchdog
-	mu    struct {
+	opts   Options
+	watch  *watchdog
+	cache  *cache       // nil: none
+	mapped atomic.Int64 // bytes of linear memory that instances hold
+	mu     struct {
 		sync.Mutex
 		loading map[string]*sync.Mutex // by digest: one compilation of a module at a time
 		modules map[*Module]struct{}
@@ -44,12 +64,17 @@ func NewEngine(_ context.Context, opts Options) (*Engine, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	if opts.CacheDir != "" {
-		if err := os.MkdirAll(opts.CacheDir, 0o700); err != nil {
-			return nil, fmt.Errorf("make the folder for compiled modules: %w", err)
+	e := &Engine{opts: opts}
+	if opts.CacheDir != "" && !opts.Interpreter {
+		var err error
+		if e.cache, err = openCache(opts.CacheDir); err != nil {
+			return nil, err
 		}
 	}
-	e := &Engine{opts: opts, watch: newWatchdog()}
+	if e.cache == nil && len(opts.CompileCommand) > 0 && !opts.Interpreter {
+		return nil, errors.New("a CompileCommand needs a CacheDir, which is how it gives back what it made")
+	}
+	e.watch = newWatchdog(opts)
 	e.mu.loading, e.mu.modules = map[string]*sync.Mutex{}, map[*Module]struct{}{}
 	return e, nil
 }
@@ -74,6 +99,9 @@ type Module struct {
 	name     string
 	digest   string
 	info     wasmbin.Info
+	depth    int
+	names    map[uint32]string
+	lines    *wasmbin.Lines // nil: it carries none
 	wasm     wazero.Runtime
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
@@ -91,24 +119,21 @@ func (e *LoadError) Error() string { return "module " + e.Module + ": " + e.Reas
 // Load checks and compiles a module. name is for messages. The error is a [*LoadError]
 // where the module is at fault.
 func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, error) {
-	info, err := wasmbin.Scan(wasm)
+	metered, err := wasmbin.Rewrite(wasm)
 	if err != nil {
 		return nil, &LoadError{name, err.Error()}
 	}
-	if reason := checkContract(info); reason != "" {
+	if reason := checkContract(metered.Info); reason != "" {
 		return nil, &LoadError{name, reason}
 	}
 	sum := sha256.Sum256(wasm)
-	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), info: info}
+	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), info: metered.Info,
+		depth: metered.Depth, names: metered.Names, lines: metered.Lines(wasm)}
 	lock := e.lockFor(m.digest) // two compilations of one module into one cache break each other (wazero #2547)
 	lock.Lock()
 	defer lock.Unlock()
-	start := time.Now()
-	if err := m.compile(ctx, wasm); err != nil {
+	if err := m.compile(ctx, metered.Wasm); err != nil {
 		return nil, errors.Join(&LoadError{name, firstLine(err.Error())}, m.close(ctx))
-	}
-	if took := time.Since(start); took > time.Second {
-		e.opts.Logger.Info("compiled a module", "module", name, "seconds", took.Seconds(), "bytes", len(wasm))
 	}
 	e.mu.Lock()
 	e.mu.modules[m] = struct{}{}
@@ -133,20 +158,19 @@ const maxPages = 1 << 14
 // compile gives the module an engine of its own: engines that share a cache in memory mix
 // up types in this version of wazero (#2511). The cache on disk is safe to share.
 func (m *Module) compile(ctx context.Context, wasm []byte) error {
-	config := wazero.NewRuntimeConfig().
-		WithCoreFeatures(api.CoreFeaturesV2).
-		WithCloseOnContextDone(true).
-		WithDebugInfoEnabled(false).
-		WithMemoryLimitPages(maxPages)
-	if dir := m.engine.opts.CacheDir; dir != "" {
-		var err error
+	config := engineConfig(m.engine.opts.Interpreter)
+	if m.engine.cache != nil {
+		dir, err := m.engine.compiled(ctx, m, wasm)
+		if err != nil {
+			return err
+		}
 		if m.cache, err = wazero.NewCompilationCacheWithDir(dir); err != nil {
 			return err
 		}
 		config = config.WithCompilationCache(m.cache)
 	}
 	m.wasm = wazero.NewRuntimeWithConfig(ctx, config)
-	if _, err := wasi_snapshot_preview1.Instantiate(ctx, m.wasm); err != nil {
+	if err := instantiateWASI(ctx, m.wasm); err != nil {
 		return err
 	}
 	if err := instantiateHost(ctx, m.wasm); err != nil {

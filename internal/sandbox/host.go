@@ -5,36 +5,42 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/wasmbin"
 )
 
 // hostFunction is one function of the contract.
 type hostFunction struct {
 	params  string // one letter a parameter: i for i32, l for i64
 	results string
+	fuel    int // its price, besides the crossing and the bytes
 	call    func(i *Instance, stack []uint64)
 }
 
 // hostFunctions is the import module of the contract. A test walks it with bad pointers.
 var hostFunctions = map[string]hostFunction{
-	"next":    {"ii", "i", (*Instance).hostNext},
-	"fail":    {"iii", "", (*Instance).hostFail},
-	"emit":    {"ii", "i", (*Instance).hostEmit},
-	"reply":   {"ii", "i", (*Instance).hostReply},
-	"kv_get":  {"iiii", "i", (*Instance).hostGet},
-	"kv_set":  {"iiii", "i", (*Instance).hostSet},
-	"kv_del":  {"ii", "i", (*Instance).hostDel},
-	"kv_scan": {"iiiiii", "i", (*Instance).hostScan},
-	"conf":    {"iiii", "i", (*Instance).hostConf},
-	"log":     {"iii", "", (*Instance).hostLog},
-	"now":     {"", "l", (*Instance).hostNow},
-	"rand":    {"ii", "", (*Instance).hostRand},
+	"next":    {"ii", "i", 0, (*Instance).hostNext},
+	"fail":    {"iii", "", 0, (*Instance).hostFail},
+	"emit":    {"ii", "i", 400, (*Instance).hostEmit},
+	"reply":   {"ii", "i", 100, (*Instance).hostReply},
+	"kv_get":  {"iiii", "i", 800, (*Instance).hostGet},
+	"kv_set":  {"iiii", "i", 400, (*Instance).hostSet},
+	"kv_del":  {"ii", "i", 400, (*Instance).hostDel},
+	"kv_scan": {"iiiiii", "i", 3000, (*Instance).hostScan},
+	"conf":    {"iiii", "i", 100, (*Instance).hostConf},
+	"log":     {"iii", "", 400, (*Instance).hostLog},
+	"now":     {"", "l", 0, (*Instance).hostNow},
+	"rand":    {"ii", "", 100, (*Instance).hostRand},
 }
+
+// abortFunction is what AssemblyScript imports besides, to say why it ends.
+var abortFunction = hostFunction{"iiii", "", 0, (*Instance).hostAbort}
+
+const abortModule, abortName = "env", "abort"
 
 var letterTypes = map[rune]api.ValueType{'i': api.ValueTypeI32, 'l': api.ValueTypeI64}
 
@@ -58,14 +64,36 @@ func valueTypes(letters string) []api.ValueType {
 	return types
 }
 
+// adapt makes the function what the engine calls.
+func (f hostFunction) adapt() api.GoModuleFunc {
+	return func(ctx context.Context, guest api.Module, stack []uint64) {
+		i := instanceOf(ctx)
+		if i.memory == nil { // the guest has a start function, which runs before the instance is there
+			i.ready(guest)
+		}
+		i.meter.debt = int64(f.fuel)
+		f.call(i, stack)
+		i.settle()
+	}
+}
+
 // instantiateHost offers the contract to the modules of a runtime.
 func instantiateHost(ctx context.Context, r wazero.Runtime) error {
 	b := r.NewHostModuleBuilder(abi.Module)
 	for name, f := range hostFunctions {
-		call := api.GoModuleFunc(func(ctx context.Context, _ api.Module, stack []uint64) { f.call(instanceOf(ctx), stack) })
-		b = b.NewFunctionBuilder().WithGoModuleFunction(call, valueTypes(f.params), valueTypes(f.results)).Export(name)
+		b = b.NewFunctionBuilder().WithGoModuleFunction(f.adapt(), valueTypes(f.params), valueTypes(f.results)).Export(name)
 	}
-	_, err := b.Instantiate(ctx)
+	if _, err := b.Instantiate(ctx); err != nil {
+		return err
+	}
+	_, err := r.NewHostModuleBuilder(abortModule).NewFunctionBuilder().
+		WithGoModuleFunction(abortFunction.adapt(), valueTypes(abortFunction.params), nil).Export(abortName).Instantiate(ctx)
+	if err != nil {
+		return err
+	}
+	refill := hostFunction{"", "", 0, (*Instance).hostRefill}
+	_, err = r.NewHostModuleBuilder(wasmbin.MeterModule).NewFunctionBuilder().
+		WithGoModuleFunction(refill.adapt(), nil, nil).Export(wasmbin.MeterRefill).Instantiate(ctx)
 	return err
 }
 
@@ -75,7 +103,7 @@ var errStop = errors.New("the guest was stopped")
 // trap ends the run. A panic is how the engine wants to hear it from a host function; it
 // recovers it at once.
 func (i *Instance) trap(kind TrapKind, message string) {
-	i.trapped = &Trap{Kind: kind, Message: message}
+	i.trapped = &Trap{Kind: kind, Message: message, Timeout: kind == TrapTimeout}
 	panic(errStop)
 }
 
@@ -87,13 +115,11 @@ func (i *Instance) view(stack []uint64, at int) []byte {
 }
 
 func (i *Instance) bytes(ptr, length uint32) []byte {
-	if i.memory == nil {
-		i.trap(TrapPointer, "a host function was called before the instance was ready")
-	}
 	b, ok := i.memory.Read(ptr, length)
 	if !ok {
 		i.trap(TrapPointer, "a pointer outside of the memory was given to the host")
 	}
+	i.oweBytes(len(b))
 	return b
 }
 
@@ -132,17 +158,17 @@ func (i *Instance) advance() bool {
 		return false
 	}
 	s.fold()
-	if len(s.emits) >= abi.MaxBatchEmits || s.emitBytes >= abi.MaxBatchEmitBytes {
+	if len(s.emits) >= abi.MaxBatchEmits || s.emitBytes >= abi.MaxBatchEmitBytes || s.stateBytes >= i.limits.StateBytes {
 		return false
 	}
 	ev := i.batch.Next()
+	i.meter.fresh = true
 	if ev == nil {
-		i.deadline.Store(time.Now().Add(i.limits.Time).UnixNano())
 		return false
 	}
 	s.current = ev
 	s.pulled++
-	i.deadline.Store(time.Now().Add(i.limits.Time).UnixNano())
+	i.current.Store(uint64(ev.Seq))
 	return true
 }
 
@@ -244,6 +270,7 @@ func (i *Instance) hostConf(stack []uint64) {
 // hostLog is log(level, msg, len).
 func (i *Instance) hostLog(stack []uint64) {
 	level, message := int(int32(stack[0])), i.view(stack, 1)
+	i.owe(min(len(message), 4*maxMessage) / logBytesPerFuel)
 	i.logLine(level, message)
 }
 
@@ -288,6 +315,7 @@ func (i *Instance) hostRand(stack []uint64) {
 	if len(b) > maxRandom {
 		i.trap(TrapWasm, "rand was asked for more than 64 KiB at once")
 	}
+	i.owe(len(b) / randomBytesPerFuel)
 	i.fill(b)
 }
 
@@ -298,19 +326,21 @@ type lineWriter struct {
 	rest  []byte
 }
 
-// Write takes bytes and passes whole lines on.
-func (w *lineWriter) Write(b []byte) (int, error) {
-	n := len(b)
+// write takes bytes and passes whole lines on.
+func (w *lineWriter) write(b []byte) {
 	for {
 		end := bytes.IndexByte(b, '\n')
 		if end < 0 {
 			break
 		}
-		w.i.logLine(w.level, append(w.rest, b[:end]...))
+		line := append(w.rest, b[:end]...)
+		if w.level == 3 {
+			w.i.words.hear(clean(line, maxMessage))
+		}
+		w.i.logLine(w.level, line)
 		w.rest, b = w.rest[:0], b[end+1:]
 	}
 	if room := 4*maxMessage - len(w.rest); room > 0 {
 		w.rest = append(w.rest, b[:min(len(b), room)]...)
 	}
-	return n, nil
 }

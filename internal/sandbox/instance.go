@@ -18,6 +18,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/wasmbin"
 )
 
 // Config is what an instance is given for its life.
@@ -36,18 +37,22 @@ const initTime = 10 * time.Second
 // Instance is a guest with its memory. Memory is a cache: the caller may close an
 // instance after any run and make another.
 type Instance struct {
-	module   *Module
-	config   Config
-	limits   Limits
-	ctx      context.Context // carries the instance to the host functions; ends at a time-out
-	cancel   context.CancelFunc
-	guest    api.Module
-	memory   api.Memory
-	run      api.Function
-	stack    [1]uint64
-	deadline atomic.Int64 // unix nanoseconds of the event in hand; 0: none
-	timedOut atomic.Bool
-	dead     bool
+	module    *Module
+	config    Config
+	limits    Limits
+	ctx       context.Context // carries the instance to the host functions
+	guest     api.Module
+	memory    api.Memory
+	linear    *limitedMemory
+	run       api.Function
+	stack     [1]uint64
+	meter     meter
+	current   atomic.Uint64 // seq of the event in hand, for the watchdog
+	stdout    lineWriter
+	stderr    lineWriter
+	words     lastWords
+	dead      bool
+	startFuel int64 // what _initialize and avx_init burnt
 
 	batch   Batch
 	staged  staged
@@ -69,9 +74,9 @@ func (m *Module) Instantiate(_ context.Context, config Config, state StateReader
 	if need := int64(m.info.Memory.Min) << 16; need > i.limits.Memory {
 		return nil, &LoadError{m.name, fmt.Sprintf("it needs %d KiB of memory at the start, limits.memory allows %d KiB", need>>10, i.limits.Memory>>10)}
 	}
-	base, cancel := context.WithCancel(context.Background())
-	i.cancel = cancel
-	i.ctx = context.WithValue(base, instanceKey{}, i)
+	i.stdout, i.stderr = lineWriter{i: i, level: 2}, lineWriter{i: i, level: 3}
+	i.meter.depth = uint64(m.depth)
+	i.ctx = context.WithValue(context.Background(), instanceKey{}, i)
 	i.batch = Batch{State: state, ReadOnly: true, Next: func() *abi.Event { return nil }}
 	i.staged.reset()
 	if err := i.start(); err != nil {
@@ -81,19 +86,24 @@ func (m *Module) Instantiate(_ context.Context, config Config, state StateReader
 }
 
 func (i *Instance) start() error {
-	defer i.watch(initTime)()
+	i.module.engine.watch.add(i)
+	i.meter.begin(initFuel, initTime)
+	defer i.meter.end()
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions().
 		WithWalltime(i.walltime, sys.ClockResolution(time.Microsecond)).
-		WithNanotime(i.nanotime, sys.ClockResolution(time.Microsecond)).
-		WithNanosleep(func(ns int64) { i.mono += ns }).
-		WithRandSource(wasiRandom{i}).
-		WithStdout(&lineWriter{i: i, level: 2}).WithStderr(&lineWriter{i: i, level: 3})
-	ctx := experimental.WithMemoryAllocator(i.ctx, memoryWithin(i.limits.Memory))
+		WithNanotime(i.nanotime, sys.ClockResolution(time.Microsecond))
+	allocator, linear, err := i.module.engine.allocator(i.limits.Memory)
+	if err != nil {
+		return err
+	}
+	i.linear = linear
+	ctx := experimental.WithMemoryAllocator(i.ctx, allocator)
 	guest, err := i.module.wasm.InstantiateModule(context.WithValue(ctx, instanceKey{}, i), i.module.compiled, config)
 	if err != nil {
 		return errors.New(i.explain(err).Message)
 	}
-	i.guest, i.memory = guest, guest.ExportedMemory(abi.ExportMemory)
+	i.guest = guest
+	i.ready(guest)
 	i.run = guest.ExportedFunction(abi.ExportRun)
 	for _, name := range []string{abi.ExportInitialize, abi.ExportInit} {
 		f := guest.ExportedFunction(name)
@@ -108,14 +118,17 @@ func (i *Instance) start() error {
 			return fmt.Errorf("%s returned %d", name, int32(i.stack[0]))
 		}
 	}
+	i.startFuel = i.meter.used()
 	return nil
 }
 
-// watch puts the instance under the watchdog until the returned func is called.
-func (i *Instance) watch(limit time.Duration) (done func()) {
-	i.deadline.Store(time.Now().Add(limit).UnixNano())
-	i.module.engine.watch.begin(i)
-	return func() { i.module.engine.watch.end(i) }
+// ready takes what the host needs of the guest.
+func (i *Instance) ready(guest api.Module) {
+	i.memory = guest.Memory()
+	if i.meter.counter == nil {
+		i.meter.counter, _ = guest.ExportedGlobal(wasmbin.MeterCounter).(api.MutableGlobal)
+		i.meter.counter.Set(withFuel(i.meter.counter.Get(), 0) | 0)
+	}
 }
 
 // Run gives the guest the events of b and returns what it made of them. The faults of the
@@ -123,14 +136,14 @@ func (i *Instance) watch(limit time.Duration) (done func()) {
 // has its own limit.
 func (i *Instance) Run(_ context.Context, b Batch) Result {
 	start := time.Now()
-	done := i.watch(i.limits.Time)
-	i.batch, i.trapped = b, nil
+	i.meter.begin(i.limits.Fuel, i.limits.Time)
+	i.batch, i.trapped, i.words = b, nil, lastWords{}
 	i.staged.reset()
 	i.stack[0] = 0
 	err := i.run.CallWithStack(i.ctx, i.stack[:])
-	done()
+	i.meter.end()
 	result := i.finish(err, int32(i.stack[0]))
-	result.Elapsed = time.Since(start)
+	result.Elapsed, result.Fuel = time.Since(start), i.meter.spent+i.meter.used()
 	i.dead = i.dead || result.Failure != nil || result.Trap != nil
 	return result
 }
@@ -161,17 +174,28 @@ func (i *Instance) finish(err error, code int32) Result {
 // explain turns an engine's error into a trap.
 func (i *Instance) explain(err error) *Trap {
 	i.dead = true
-	if i.timedOut.Load() {
-		return &Trap{Kind: TrapTimeout, Timeout: true, Message: fmt.Sprintf("stopped after %v; raise limits.time or make the handler faster", i.limits.Time)}
+	trap := i.trapped
+	if trap == nil {
+		trap = i.explainError(err)
 	}
-	if i.trapped != nil {
-		return i.trapped
-	}
+	trap.Fuel = i.meter.used()
+	return trap
+}
+
+func (i *Instance) explainError(err error) *Trap {
 	var exit *sys.ExitError
 	if errors.As(err, &exit) {
-		return &Trap{Kind: TrapExit, Message: fmt.Sprintf("the guest ended itself with code %d", exit.ExitCode())}
+		message := fmt.Sprintf("the guest ended itself with code %d", exit.ExitCode())
+		if i.words.reason != "" {
+			message += ": " + i.words.String()
+		}
+		return &Trap{Kind: TrapExit, Message: message}
 	}
-	return &Trap{Kind: TrapWasm, Message: firstLine(err.Error())}
+	trap := &Trap{Kind: TrapWasm, Message: firstLine(err.Error()), Where: i.module.where(err.Error())}
+	if trap.Where != "" {
+		trap.Message += " in " + trap.Where
+	}
+	return trap
 }
 
 // Usable says whether the instance may run again.
@@ -188,11 +212,15 @@ func (i *Instance) MemoryBytes() int64 {
 // Close releases the instance. It must not be running.
 func (i *Instance) Close(ctx context.Context) error {
 	i.dead = true
+	i.module.engine.watch.remove(i)
 	var err error
 	if i.guest != nil {
 		err = i.guest.Close(ctx)
 	}
-	i.cancel()
+	if i.linear != nil {
+		i.linear.Free() // the engine does not where instantiating failed
+		i.linear, i.memory = nil, nil
+	}
 	return err
 }
 
@@ -238,20 +266,12 @@ func (i *Instance) fill(b []byte) {
 	_, _ = i.random.source.Read(b) // never fails
 }
 
-// wasiRandom gives the same stream to WASI's random_get.
-type wasiRandom struct{ i *Instance }
-
-// Read fills b.
-func (r wasiRandom) Read(b []byte) (int, error) {
-	r.i.fill(b)
-	return len(b), nil
-}
-
 // staged is what a run has piled up.
 type staged struct {
 	pulled, handled int
 	emits           []Emit
 	emitBytes       int
+	stateBytes      int
 	writes          map[string]Write
 	reply           []byte
 
@@ -281,6 +301,7 @@ func (s *staged) fold() {
 	s.handled++
 	s.emits = append(s.emits, s.event.emits...)
 	s.emitBytes += s.event.emitBytes
+	s.stateBytes += s.event.stateBytes
 	if s.writes == nil {
 		s.writes = s.event.writes
 	} else {

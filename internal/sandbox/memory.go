@@ -1,36 +1,47 @@
 package sandbox
 
-import "github.com/tetratelabs/wazero/experimental"
+import (
+	"errors"
+	"sync/atomic"
 
-// limitedMemory is an instance's linear memory that does not grow over its limit. It
-// doubles, so that a guest that grows page by page does not copy itself each time.
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// limitedMemory is an instance's linear memory: address space for all that it may have is
+// reserved once, so it grows without a copy, and is given back as a whole at the end.
 type limitedMemory struct {
-	buf   []byte
-	limit uint64
+	all    []byte
+	mapped *atomic.Int64 // bytes of all instances, for the account of leaks
 }
 
 // Reallocate returns memory of size bytes, nil if that is over the limit, which the guest
 // sees as a failed memory.grow.
 func (m *limitedMemory) Reallocate(size uint64) []byte {
-	if size > m.limit {
+	if size > uint64(len(m.all)) {
 		return nil
 	}
-	if size > uint64(cap(m.buf)) {
-		grown := make([]byte, size, min(max(size, 2*uint64(cap(m.buf))), m.limit))
-		copy(grown, m.buf)
-		m.buf = grown
-	}
-	m.buf = m.buf[:size]
-	return m.buf
+	return m.all[:size]
 }
 
-// Free lets the memory go.
-func (m *limitedMemory) Free() { m.buf = nil }
+// Free gives the memory back. Nobody may look at it afterwards.
+func (m *limitedMemory) Free() {
+	if m.all == nil {
+		return
+	}
+	m.mapped.Add(-int64(len(m.all)))
+	release(m.all)
+	m.all = nil
+}
 
-// memoryWithin returns an allocator for one instance. The engine asks for the declared
-// minimum first, which the caller has compared with the limit.
-func memoryWithin(limit int64) experimental.MemoryAllocator {
-	return experimental.MemoryAllocatorFunc(func(_, _ uint64) experimental.LinearMemory {
-		return &limitedMemory{limit: uint64(limit)}
-	})
+var errNoMemory = errors.New("the system gives no memory for another instance")
+
+// allocator gives one instance its memory.
+func (e *Engine) allocator(limit int64) (experimental.MemoryAllocator, *limitedMemory, error) {
+	all, err := reserve(uint64(limit))
+	if err != nil {
+		return nil, nil, errNoMemory
+	}
+	e.mapped.Add(int64(len(all)))
+	m := &limitedMemory{all: all, mapped: &e.mapped}
+	return experimental.MemoryAllocatorFunc(func(_, _ uint64) experimental.LinearMemory { return m }), m, nil
 }

@@ -8,16 +8,18 @@ import (
 
 // Limits bound what one event may cost. Zero fields take the defaults.
 type Limits struct {
-	Time       time.Duration // default 250 ms
+	Fuel       int64         // about one for each instruction; default 1,000 million, some 300 ms
+	Time       time.Duration // default 1 s; fuel is what stops a guest, this is for a store that is slow
 	Memory     int64         // of an instance, bytes; default 16 MiB
 	Emits      int           // default 256
 	EmitBytes  int           // default 1 MiB
-	StateBytes int           // keys and values written; default 4 MiB
+	StateBytes int           // keys and values written, and 64 for each write; default 4 MiB
 	LogLines   int           // default 64; what is over is counted, not kept
 }
 
 func (l Limits) withDefaults() Limits {
-	orDefault(&l.Time, 250*time.Millisecond)
+	orDefault(&l.Fuel, 1_000_000_000)
+	orDefault(&l.Time, time.Second)
 	orDefault(&l.Memory, 16<<20)
 	orDefault(&l.Emits, 256)
 	orDefault(&l.EmitBytes, abi.MaxBatchEmitBytes)
@@ -62,6 +64,7 @@ type Result struct {
 	Failure *Failure
 	Trap    *Trap
 	Elapsed time.Duration
+	Fuel    int64 // burnt by the whole run
 }
 
 // Emit is an event that the guest emitted. Topic, key, data, headers, content type and
@@ -89,6 +92,8 @@ type TrapKind string
 // The kinds of traps.
 const (
 	TrapWasm    TrapKind = "trap"    // unreachable, a division by zero, memory out of bounds, …
+	TrapFuel    TrapKind = "fuel"    // over Limits.Fuel
+	TrapDepth   TrapKind = "depth"   // calls nested too deeply
 	TrapTimeout TrapKind = "timeout" // over Limits.Time
 	TrapPointer TrapKind = "pointer" // a host function got a pointer outside of the memory
 	TrapExit    TrapKind = "exit"    // the guest ended itself
@@ -101,6 +106,8 @@ type Trap struct {
 	Kind    TrapKind
 	Message string // short, without a stack of the host
 	Timeout bool   // Kind is TrapTimeout: it may go well another time
+	Where   string // function and source line as far as the module tells, "" if it does not
+	Fuel    int64  // that the event had burnt
 }
 
 // LogLine is a line that the guest wrote.

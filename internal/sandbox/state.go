@@ -30,6 +30,7 @@ func (i *Instance) get(key []byte) ([]byte, bool) {
 		return w.Value, !w.Delete
 	}
 	value, ok, err := i.batch.State.Get(key)
+	i.checkTime()
 	if err != nil {
 		i.trap(TrapHost, "the state could not be read: "+err.Error())
 	}
@@ -62,16 +63,21 @@ func (i *Instance) write(w Write) abi.Status {
 		return abi.TooLarge
 	case len(w.Key) == 0:
 		return abi.Invalid
-	case s.stateBytes+len(w.Key)+len(w.Value) > i.limits.StateBytes:
+	case s.stateBytes+writeBytes(w) > i.limits.StateBytes:
 		return abi.Quota
 	}
-	s.stateBytes += len(w.Key) + len(w.Value)
+	s.stateBytes += writeBytes(w)
 	if s.writes == nil {
 		s.writes = map[string]Write{}
 	}
 	s.writes[string(w.Key)] = w
 	return 0
 }
+
+// writeOverhead is what the host keeps for a write besides its bytes.
+const writeOverhead = 64
+
+func writeBytes(w Write) int { return writeOverhead + len(w.Key) + len(w.Value) }
 
 // scanEntry is the part of a packed entry before key and value.
 const scanEntry = 8
@@ -82,6 +88,7 @@ func (i *Instance) hostScan(stack []uint64) {
 	buf, capacity := uint32(stack[4]), int(max(int32(stack[5]), 0))
 	p := &packer{capacity: capacity}
 	i.scan(prefix, after, p.add)
+	i.checkTime()
 	switch {
 	case p.need > 0: // not even the first entry fits
 		answer(stack, int32(p.need))
@@ -112,9 +119,13 @@ func (p *packer) add(key, value []byte) bool {
 	return true
 }
 
+// scanFuel is the price of looking at one write of the run.
+const scanFuel = 16
+
 // scan merges what the run has written with the committed state, in the order of keys.
 func (i *Instance) scan(prefix, after []byte, fn func(key, value []byte) bool) {
 	own := i.ownWrites(string(prefix), string(after))
+	i.owe(scanFuel * len(own))
 	open := true
 	emit := func(w Write) { open = open && (w.Delete || fn(w.Key, w.Value)) }
 	err := i.batch.State.Scan(prefix, after, func(key, value []byte) bool {

@@ -1,29 +1,56 @@
 package sandbox
 
 import (
+	"log/slog"
+	"os"
 	"sync"
 	"time"
 )
 
-// watchStep is how often running instances are looked at: the precision of time limits.
-const watchStep = 5 * time.Millisecond
+// ExitStuck is the code with which the process ends when a guest does not come back: an
+// error of this program or of the engine, because fuel should have stopped it.
+const ExitStuck = 70
 
-// watchdog stops instances whose event runs too long. One goroutine looks at all of them
-// every few milliseconds while any is running, because a timer per event would cost more
-// than the event.
+const (
+	// watchStep is how often running instances are looked at.
+	watchStep = 100 * time.Millisecond
+	// stuckFactor times the limit without a sign of life is stuck.
+	stuckFactor = 10
+	// stuckLeast is the least time for that: a loaded machine may not run us for so long.
+	stuckLeast = 10 * time.Second
+)
+
+// watchdog ends the process when a guest neither returns nor comes to the host, which only
+// a fault of the rewriter or the engine can bring about. Native code cannot be stopped from
+// outside, and every garbage collection would wait for it, so there is nothing else to do.
+// It cannot act while such a collection waits: it is the last resort, not the limit.
 type watchdog struct {
+	logger *slog.Logger
+	exit   func(code int)
+	least  time.Duration
+
 	mu struct {
 		sync.Mutex
-		running map[*Instance]struct{}
-		closed  bool
+		instances map[*Instance]*sighting
 	}
-	wake chan struct{} // bound 1: somebody began to run, or close was called
+	stop chan struct{} // closed by close
 	done chan struct{}
+	once sync.Once
 }
 
-func newWatchdog() *watchdog {
-	w := &watchdog{wake: make(chan struct{}, 1), done: make(chan struct{})}
-	w.mu.running = map[*Instance]struct{}{}
+// sighting is when an instance was last seen to make progress.
+type sighting struct {
+	beat, seq uint64
+	at        time.Time
+}
+
+func newWatchdog(opts Options) *watchdog {
+	w := &watchdog{logger: opts.Logger, exit: opts.Exit, least: opts.StuckAfter, stop: make(chan struct{}), done: make(chan struct{})}
+	if w.exit == nil {
+		w.exit = os.Exit
+	}
+	orDefault(&w.least, stuckLeast)
+	w.mu.instances = map[*Instance]*sighting{}
 	go w.run()
 	return w
 }
@@ -33,60 +60,47 @@ func (w *watchdog) run() {
 	tick := time.NewTicker(watchStep)
 	defer tick.Stop()
 	for {
-		running, closed := w.look(time.Now().UnixNano())
-		switch {
-		case closed:
+		select {
+		case <-w.stop:
 			return
-		case running:
-			<-tick.C
-		default:
-			tick.Stop()
-			<-w.wake
-			tick.Reset(watchStep)
+		case now := <-tick.C:
+			w.look(now)
 		}
 	}
 }
 
-// look cancels what is over its deadline.
-func (w *watchdog) look(now int64) (running, closed bool) {
+// look ends the process if an instance is stuck.
+func (w *watchdog) look(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i := range w.mu.running {
-		if deadline := i.deadline.Load(); deadline != 0 && now > deadline && i.timedOut.CompareAndSwap(false, true) {
-			i.cancel()
+	for i, s := range w.mu.instances {
+		beat, seq := i.meter.beat.Load(), i.current.Load()
+		if !i.meter.running.Load() || beat != s.beat || seq != s.seq || s.at.IsZero() {
+			s.beat, s.seq, s.at = beat, seq, now
+			continue
+		}
+		if silent := now.Sub(s.at); silent > max(stuckFactor*i.limits.Time, w.least) {
+			w.logger.Error("a guest does not come back and cannot be stopped; the process ends, start it again and take the module out",
+				"subscriber", i.config.Subscriber, "digest", i.module.digest, "seq", seq, "silent", silent)
+			w.exit(ExitStuck)
 		}
 	}
-	return len(w.mu.running) > 0, w.mu.closed
 }
 
-func (w *watchdog) begin(i *Instance) {
-	w.mu.Lock()
-	first := len(w.mu.running) == 0
-	w.mu.running[i] = struct{}{}
-	w.mu.Unlock()
-	if first {
-		w.poke()
-	}
-}
-
-func (w *watchdog) end(i *Instance) {
+func (w *watchdog) add(i *Instance) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.mu.running, i)
+	w.mu.instances[i] = &sighting{}
 }
 
-func (w *watchdog) poke() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
+func (w *watchdog) remove(i *Instance) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.mu.instances, i)
 }
 
 // close ends the goroutine. It may be called twice.
 func (w *watchdog) close() {
-	w.mu.Lock()
-	w.mu.closed = true
-	w.mu.Unlock()
-	w.poke()
+	w.once.Do(func() { close(w.stop) })
 	<-w.done
 }

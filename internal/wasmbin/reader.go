@@ -36,6 +36,10 @@ func (r *reader) byte() byte {
 
 // u32 reads an unsigned LEB128 number of at most five bytes.
 func (r *reader) u32() uint32 {
+	if r.err == nil && r.at < r.end && r.b[r.at] < 0x80 { // most numbers are one byte
+		r.at++
+		return uint32(r.b[r.at-1])
+	}
 	start := r.at
 	var v uint64
 	for shift := 0; shift < 35; shift += 7 {
@@ -53,6 +57,47 @@ func (r *reader) u32() uint32 {
 	}
 	r.fail(start, "a number with more than 32 bits", rebuild)
 	return 0
+}
+
+// s33 reads a signed LEB128 number of at most 33 bits, as block types use.
+func (r *reader) s33() int64 { return r.signed(5, 33) }
+
+// signed reads a signed LEB128 number of at most size bytes and width bits.
+func (r *reader) signed(size, width uint) int64 {
+	if r.err == nil && r.at < r.end && r.b[r.at] < 0x80 {
+		r.at++
+		return int64(int8(r.b[r.at-1]<<1) >> 1)
+	}
+	start := r.at
+	var v int64
+	for n := uint(0); n < size; n++ {
+		c := r.byte()
+		if r.err != nil {
+			return 0
+		}
+		v |= int64(c&0x7f) << (7 * n)
+		if c&0x80 != 0 {
+			continue
+		}
+		if unused := 64 - 7*(n+1); 7*(n+1) < 64 {
+			v = v << unused >> unused
+		}
+		if width < 64 && (v < -1<<(width-1) || v >= 1<<(width-1)) || width == 64 && n == 9 && c != 0 && c != 0x7f {
+			break
+		}
+		return v
+	}
+	r.fail(start, fmt.Sprintf("a number with more than %d bits", width), rebuild)
+	return 0
+}
+
+// skip steps over n bytes.
+func (r *reader) skip(n int) {
+	if r.err == nil && n > r.end-r.at {
+		r.fail(r.at, "it ends in the middle of something", rebuild)
+		return
+	}
+	r.at += n
 }
 
 // count reads the length of a vector. Every element takes at least one byte, so a count

@@ -1,171 +1,56 @@
 package wasmbin
 
-import (
-	"bytes"
-	"fmt"
-)
+import "fmt"
 
-// Info is what a module says of itself.
-type Info struct {
-	Imports []Import
-	Exports []Export
-	Memory  Limits // in pages of 64 KiB
-	Start   bool   // it has a start function, which would run unasked
-}
-
-// Import is something that the module wants.
-type Import struct {
-	Module, Name string
-	Kind         Kind
-	Type         string // of a function: "(i32 i32) -> (i32)"
-}
-
-// Export is something that the module offers.
-type Export struct {
-	Name string
-	Kind Kind
-	Type string // of a function
-}
-
-// Kind is what an import or export is.
-type Kind byte
-
-// The kinds, with the numbers of the binary format.
-const (
-	Func Kind = iota
-	Table
-	Memory
-	Global
-)
-
-// Limits are the declared bounds of a memory or table.
-type Limits struct {
-	Min, Max uint64
-	HasMax   bool
-}
-
-// Error says why a file is refused.
-type Error struct {
-	Section string // which part of the file
-	Offset  int    // in bytes from the start of the file
-	Reason  string
-	Remedy  string
-}
-
-// Error gives place, reason and remedy on one line.
-func (e *Error) Error() string {
-	s := fmt.Sprintf("%s at byte %d: %s", e.Section, e.Offset, e.Reason)
-	if e.Remedy != "" {
-		s += "; " + e.Remedy
-	}
-	return s
-}
-
-// Bounds on what a module may declare. Honest modules stay far below: the standard Go
-// toolchain's largest function has a few hundred locals.
-const (
-	maxLocals         = 50_000
-	maxFunctionLocals = 5_000
-	maxTableEntries   = 1 << 20
-	maxMemoryPages    = 1 << 14 // 1 GiB
-	maxNameBytes      = 1 << 16
-)
-
-// Section ids of the binary format, in the order in which they must come; data count
-// stands before code.
-const (
-	secCustom = iota
-	secType
-	secImport
-	secFunction
-	secTable
-	secMemory
-	secGlobal
-	secExport
-	secStart
-	secElement
-	secCode
-	secData
-	secDataCount
-)
-
-var sectionNames = [...]string{"custom section", "type section", "import section", "function section", "table section",
-	"memory section", "global section", "export section", "start section", "element section", "code section", "data section", "data count section"}
-
-// sectionOrder maps an id to its rank in the file.
-var sectionOrder = [...]int{secType: 1, secImport: 2, secFunction: 3, secTable: 4, secMemory: 5, secGlobal: 6,
-	secExport: 7, secStart: 8, secElement: 9, secDataCount: 10, secCode: 11, secData: 12}
-
-// scanner holds what later sections need from earlier ones.
+// scanner reads the sections of a file.
 type scanner struct {
 	reader
-	info     Info
-	types    []string // printed signatures
-	funcs    []uint32 // type index of every function, imported ones first
+	m        *module
 	memories int
-	bodies   int // functions that the function section announced
-	locals   uint64
+	bodies   int // seen so far
+	locals   int
 }
 
-// Scan reads the whole module and returns what it says of itself, or an [*Error].
+// Scan reads the whole module and returns what it says of itself, or an [*Error]. Every
+// body is stepped through; the types of operands are left to the engine.
 func Scan(wasm []byte) (Info, error) {
-	if err := checkHeader(wasm); err != nil {
+	m, err := parse(wasm)
+	if err != nil {
 		return Info{}, err
 	}
-	s := &scanner{reader: reader{b: wasm, at: 8, end: len(wasm), section: "module"}}
-	rank := 0
-	for s.at < len(wasm) && s.err == nil {
-		start := s.at
-		id := s.byte()
-		size := int(s.u32())
-		if s.err != nil {
-			break
-		}
-		if int(id) >= len(sectionNames) {
-			s.fail(start, fmt.Sprintf("unknown section %d", id), "build a plain core module")
-			break
-		}
-		s.section = sectionNames[id]
-		if size > len(wasm)-s.at {
-			s.fail(start, fmt.Sprintf("it claims %d bytes, %d are left", size, len(wasm)-s.at), "the file is cut or damaged; build it again")
-			break
-		}
-		if id != secCustom {
-			if sectionOrder[id] <= rank {
-				s.fail(start, "sections are doubled or out of order", "the file is damaged; build it again")
-				break
-			}
-			rank = sectionOrder[id]
-		}
-		s.one(id, size)
+	if _, err := survey(m); err != nil {
+		return Info{}, err
 	}
-	if s.err == nil && s.bodies != 0 {
-		s.section = "code section"
-		s.fail(s.at, fmt.Sprintf("%d functions have no body", s.bodies), "the file is cut; build it again")
-	}
-	if s.err != nil {
-		return Info{}, s.err
-	}
-	return s.info, nil
+	return m.info, nil
 }
 
-func checkHeader(wasm []byte) error {
-	refuse := func(reason, remedy string) error { return &Error{"header", 0, reason, remedy} }
-	switch {
-	case len(wasm) == 0:
-		return refuse("the file is empty", "build it again")
-	case bytes.HasPrefix(wasm, []byte{0x1f, 0x8b}):
-		return refuse("this is gzip", "unpack it")
-	case bytes.HasPrefix(wasm, []byte("\x7fELF")):
-		return refuse("this is a native program", "build for WebAssembly: docs/abi.md says how")
-	case len(wasm) < 8 || !bytes.HasPrefix(wasm, []byte("\x00asm")):
-		return refuse("this is not a WebAssembly module", "put a .wasm file here; text (.wat) must be assembled first")
-	case wasm[6] == 1:
-		return refuse("this is a component", "build a core module, for example with --target wasm32-unknown-unknown")
-	case !bytes.Equal(wasm[4:8], []byte{1, 0, 0, 0}):
-		return refuse("unknown version of the binary format", "build a core module of version 1")
+// next reads the header of one section and then the section; rank is that of the last.
+func (s *scanner) next(rank int) int {
+	start := s.at
+	id := s.byte()
+	size := int(s.u32())
+	if s.err != nil {
+		return rank
 	}
-	return nil
+	if int(id) >= len(sectionNames) {
+		s.fail(start, fmt.Sprintf("unknown section %d", id), "build a plain core module")
+		return rank
+	}
+	s.section = sectionNames[id]
+	if size > s.end-s.at {
+		s.fail(start, fmt.Sprintf("it claims %d bytes, %d are left", size, s.end-s.at), "the file is cut or damaged; build it again")
+		return rank
+	}
+	if id != secCustom {
+		if sectionOrder[id] <= rank {
+			s.fail(start, "sections are doubled or out of order", "the file is damaged; build it again")
+			return rank
+		}
+		rank = sectionOrder[id]
+	}
+	s.m.sections = append(s.m.sections, section{id, s.at, s.at + size})
+	s.one(id, size)
+	return rank
 }
 
 // one scans one section and checks that its content fills its size.
@@ -173,28 +58,36 @@ func (s *scanner) one(id byte, size int) {
 	outer := s.end
 	s.end = s.at + size
 	switch id {
+	case secCustom:
+		s.custom()
 	case secType:
-		s.vector(s.typeEntry)
+		s.atMost(maxTypes, "types", s.typeEntry)
 	case secImport:
-		s.vector(s.importEntry)
+		s.atMost(maxImports, "imports", s.importEntry)
+		s.m.imported = len(s.m.funcs)
 	case secFunction:
-		s.vector(func() { s.funcs = append(s.funcs, s.u32()); s.bodies++ })
+		s.atMost(maxFunctions, "functions", func() { s.function(s.u32()) })
 	case secTable:
-		s.vector(s.table)
+		s.vector(func() { s.table(false) })
 	case secMemory:
 		s.vector(s.memory)
+	case secGlobal:
+		s.atMost(maxGlobals, "globals", s.global)
 	case secExport:
-		s.vector(s.exportEntry)
+		s.atMost(maxExports, "exports", s.exportEntry)
 	case secStart:
-		s.u32()
-		s.info.Start = true
+		s.called()
+		s.m.info.Start = true
+	case secElement:
+		s.atMost(maxSegments, "element segments", s.element)
 	case secCode:
+		s.m.info.CodeBytes = size
+		s.m.functions = make([]function, 0, min(len(s.m.funcs), size))
 		s.vector(s.body)
-	case secGlobal, secElement, secData:
-		s.count() // entries hold expressions, which the engine validates; their number is what is dangerous
-		s.at = s.end
-	default:
-		s.at = s.end
+	case secData:
+		s.atMost(maxSegments, "data segments", s.data)
+	case secDataCount:
+		s.u32()
 	}
 	if s.err == nil && s.at != s.end {
 		s.fail(s.at, fmt.Sprintf("%d bytes are left over", s.end-s.at), "the file is damaged; build it again")
@@ -202,58 +95,86 @@ func (s *scanner) one(id byte, size int) {
 	s.end = outer
 }
 
-func (s *scanner) typeEntry() {
-	if s.byte() != 0x60 && s.err == nil {
-		s.fail(s.at-1, "a type that is no function type", "build without experimental features")
+// atMost reads a vector whose elements cost the engine far more memory than the file has bytes.
+func (s *scanner) atMost(limit int, what string, element func()) {
+	at := s.at
+	n := s.count()
+	if n > limit && s.err == nil {
+		s.fail(at, fmt.Sprintf("%d %s, at most %d are allowed", n, what, limit), "split the module")
 	}
-	params := s.valueTypes()
-	s.types = append(s.types, "("+params+") -> ("+s.valueTypes()+")")
+	for ; n > 0 && s.err == nil; n-- {
+		element()
+	}
 }
 
-var valueTypeNames = map[byte]string{0x7f: "i32", 0x7e: "i64", 0x7d: "f32", 0x7c: "f64", 0x7b: "v128", 0x70: "funcref", 0x6f: "externref"}
+func (s *scanner) typeEntry() {
+	if s.byte() != 0x60 && s.err == nil {
+		s.fail(s.at-1, "a type that is no function type", plainBuild)
+	}
+	t := signature{params: s.valueTypes(), results: s.valueTypes()}
+	t.name = "(" + typeNames(t.params) + ") -> (" + typeNames(t.results) + ")"
+	s.m.types = append(s.m.types, t)
+}
 
-func (s *scanner) valueTypes() string {
-	out := ""
-	s.vector(func() {
-		b := s.byte()
-		name, ok := valueTypeNames[b]
-		if !ok && s.err == nil {
-			s.fail(s.at-1, fmt.Sprintf("unknown value type %#x", b), "build without experimental features")
+// valueTypes returns the bytes of the file themselves.
+func (s *scanner) valueTypes() []byte {
+	n := s.count()
+	if s.err != nil {
+		return nil
+	}
+	if n > maxParams {
+		s.fail(s.at, fmt.Sprintf("a type with %d values, at most %d are allowed", n, maxParams), "pass a pointer to a struct")
+		return nil
+	}
+	types := s.b[s.at : s.at+n]
+	for k, t := range types {
+		if valueTypeNames[t] == "" {
+			s.fail(s.at+k, fmt.Sprintf("unknown value type %#x", t), plainBuild)
+			return nil
 		}
-		if out != "" {
-			out += " "
+	}
+	s.at += n
+	return types
+}
+
+func typeNames(types []byte) string {
+	out := make([]byte, 0, 8*len(types))
+	for i, t := range types {
+		if i > 0 {
+			out = append(out, ' ')
 		}
-		out += name
-	})
-	return out
+		out = append(out, valueTypeNames[t]...)
+	}
+	return string(out)
+}
+
+func (s *scanner) function(typ uint32) {
+	if int(typ) >= len(s.m.types) && s.err == nil {
+		s.fail(s.at, fmt.Sprintf("type %d does not exist", typ), rebuild)
+		return
+	}
+	s.m.funcs = append(s.m.funcs, typ)
 }
 
 func (s *scanner) importEntry() {
 	imp := Import{Module: s.name(), Name: s.name()}
 	switch imp.Kind = Kind(s.byte()); imp.Kind {
 	case Func:
-		index := s.u32()
-		s.funcs = append(s.funcs, index)
-		imp.Type = s.typeName(index)
+		typ := s.u32()
+		s.function(typ)
+		if s.err == nil {
+			imp.Type = s.m.types[typ].name
+		}
 	case Table:
-		s.table()
+		s.table(true)
 	case Memory:
 		s.fail(s.at, "the memory is imported", "define the memory in the module and export it as memory")
 	case Global:
-		s.byte()
-		s.byte()
+		s.globalType()
 	default:
-		s.fail(s.at-1, "unknown kind of import", "build without experimental features")
+		s.fail(s.at-1, "unknown kind of import", plainBuild)
 	}
-	s.info.Imports = append(s.info.Imports, imp)
-}
-
-func (s *scanner) typeName(index uint32) string {
-	if int(index) >= len(s.types) {
-		s.fail(s.at, fmt.Sprintf("type %d does not exist", index), "the file is damaged; build it again")
-		return ""
-	}
-	return s.types[index]
+	s.m.info.Imports = append(s.m.info.Imports, imp)
 }
 
 func (s *scanner) limits() Limits {
@@ -263,15 +184,27 @@ func (s *scanner) limits() Limits {
 	}
 	l := Limits{Min: uint64(s.u32()), HasMax: flag == 1}
 	if l.HasMax {
-		l.Max = uint64(s.u32())
+		if l.Max = uint64(s.u32()); l.Max < l.Min {
+			s.fail(s.at, "a maximum below the minimum", rebuild)
+		}
 	}
 	return l
 }
 
-func (s *scanner) table() {
-	s.byte()
-	if l := s.limits(); l.Min > maxTableEntries && s.err == nil {
-		s.fail(s.at, fmt.Sprintf("a table of %d entries, at most %d are allowed", l.Min, maxTableEntries), "")
+func (s *scanner) table(imported bool) {
+	t := table{typ: s.refType(), limits: s.limits(), imported: imported}
+	s.m.tables = append(s.m.tables, t)
+	s.m.info.Tables = append(s.m.info.Tables, t.limits)
+	sum := uint64(0)
+	for i := range s.m.tables {
+		sum += s.m.tables[i].limits.Min
+	}
+	switch {
+	case s.err != nil:
+	case sum > maxTableEntries:
+		s.fail(s.at, fmt.Sprintf("tables of %d entries, at most %d are allowed", sum, maxTableEntries), "declare smaller tables")
+	case len(s.m.tables) > maxTables:
+		s.fail(s.at, fmt.Sprintf("more than %d tables", maxTables), "use fewer tables")
 	}
 }
 
@@ -281,22 +214,134 @@ func (s *scanner) memory() {
 		s.fail(s.at, "more than one memory", "build with a single memory")
 	}
 	if l.Min > maxMemoryPages && s.err == nil {
-		s.fail(s.at, fmt.Sprintf("a memory of %d pages at the start, at most %d are allowed", l.Min, maxMemoryPages), "")
+		s.fail(s.at, fmt.Sprintf("a memory of %d pages at the start, at most %d are allowed", l.Min, maxMemoryPages), "declare a smaller memory")
 	}
-	s.info.Memory = l
+	s.m.info.Memory = l
+}
+
+func (s *scanner) globalType() {
+	if at := s.at; valueTypeNames[s.byte()] == "" && s.err == nil {
+		s.fail(at, "a global of an unknown type", plainBuild)
+	}
+	if at := s.at; s.byte() > 1 && s.err == nil {
+		s.fail(at, "a global that is neither constant nor variable", plainBuild)
+	}
+	s.m.globals++
+}
+
+func (s *scanner) global() {
+	s.globalType()
+	s.constant()
+}
+
+// constant reads a constant expression and notes the functions that it refers to.
+func (s *scanner) constant() {
+	for s.err == nil {
+		at := s.at
+		switch op := s.byte(); opcode(op) {
+		case opEnd:
+			return
+		case opI32Const:
+			s.signed(5, 32)
+		case opI64Const:
+			s.signed(10, 64)
+		case opF32Const:
+			s.skip(4)
+		case opF64Const:
+			s.skip(8)
+		case opGlobalGet:
+			s.globalIndex()
+		case opRefNull:
+			s.refType()
+		case opRefFunc:
+			s.reference()
+		case prefixSIMD:
+			if s.byte() != byte(opV128Const-baseSIMD) && s.err == nil {
+				s.fail(at, "an expression that is no constant", plainBuild)
+			}
+			s.skip(16)
+		default:
+			s.fail(at, fmt.Sprintf("instruction %#x in a constant", op), plainBuild)
+		}
+	}
+}
+
+// globalIndex reads the index of a global that is there already: the next one will be the
+// rewriter's.
+func (s *scanner) globalIndex() {
+	at := s.at
+	if n := s.u32(); int(n) >= s.m.globals && s.err == nil {
+		s.fail(at, fmt.Sprintf("global %d does not exist", n), rebuild)
+	}
+}
+
+// reference reads the index of a function that somebody may then call through a table.
+func (s *scanner) reference() {
+	at := s.at
+	index := s.u32()
+	s.m.refs = append(s.m.refs, reference{index: index, at: at, end: s.at, held: true})
+}
+
+// called reads the index of a function that only the host calls.
+func (s *scanner) called() {
+	at := s.at
+	index := s.u32()
+	s.m.refs = append(s.m.refs, reference{index: index, at: at, end: s.at})
 }
 
 func (s *scanner) exportEntry() {
 	e := Export{Name: s.name(), Kind: Kind(s.byte())}
-	index := s.u32()
+	at := s.at
+	switch e.Kind {
+	case Func:
+		s.called()
+	case Global:
+		s.globalIndex()
+	default:
+		s.u32()
+	}
+	if e.Kind > Global && s.err == nil {
+		s.fail(at, "unknown kind of export", plainBuild)
+	}
 	if e.Kind == Func && s.err == nil {
-		if int(index) >= len(s.funcs) {
-			s.fail(s.at, fmt.Sprintf("export %q names function %d, which does not exist", e.Name, index), "the file is damaged; build it again")
+		index := s.m.refs[len(s.m.refs)-1].index
+		if int(index) >= len(s.m.funcs) {
+			s.fail(at, fmt.Sprintf("export %q names function %d, which does not exist", e.Name, index), rebuild)
 			return
 		}
-		e.Type = s.typeName(s.funcs[index])
+		e.Type = s.m.types[s.m.funcs[index]].name
 	}
-	s.info.Exports = append(s.info.Exports, e)
+	s.m.info.Exports = append(s.m.info.Exports, e)
+}
+
+// element reads a segment of references, of which the format has eight forms.
+func (s *scanner) element() {
+	at := s.at
+	form := s.u32()
+	if form > 7 && s.err == nil {
+		s.fail(at, fmt.Sprintf("unknown form %d of an element segment", form), plainBuild)
+	}
+	active, explicit, expressions := form&1 == 0, form&2 != 0, form&4 != 0
+	if active {
+		if explicit {
+			s.u32()
+		}
+		s.constant()
+	}
+	switch {
+	case form&3 == 0:
+	case expressions:
+		s.refType()
+	default:
+		if at := s.at; s.byte() != 0 && s.err == nil {
+			s.fail(at, "unknown kind of element", plainBuild)
+		}
+	}
+	if expressions {
+		s.vector(s.constant)
+	} else {
+		s.vector(s.reference)
+	}
 }
 
 // body looks at the locals of one function and steps over its instructions.
@@ -305,7 +350,7 @@ func (s *scanner) body() {
 	if s.err != nil {
 		return
 	}
-	if s.bodies--; s.bodies < 0 {
+	if s.bodies++; s.bodies > len(s.m.funcs)-s.m.imported {
 		s.fail(s.at, "more bodies than functions", "the file is damaged; build it again")
 		return
 	}
@@ -314,12 +359,15 @@ func (s *scanner) body() {
 		return
 	}
 	stop := s.at + size
+	s.m.functions = append(s.m.functions, function{s.m.funcs[s.m.imported+s.bodies-1], s.at, stop})
+	s.m.info.Functions++
+	s.m.info.Largest = max(s.m.info.Largest, size)
 	var own uint64
 	s.vector(func() {
 		own += uint64(s.u32())
 		s.byte()
 	})
-	s.locals += own
+	s.locals += max(int(min(own, maxLocals+localsPerFunction))-localsPerFunction, 0)
 	if (own > maxFunctionLocals || s.locals > maxLocals) && s.err == nil {
 		s.fail(s.at, fmt.Sprintf("a function has %d local variables, at most %d are allowed (%d in all)", own, maxFunctionLocals, maxLocals), "split the function or build with optimisation")
 	}
@@ -327,4 +375,27 @@ func (s *scanner) body() {
 		s.fail(s.at, "the locals of a function reach over its end", "the file is damaged; build it again")
 	}
 	s.at = stop
+}
+
+func (s *scanner) data() {
+	at := s.at
+	form := s.u32()
+	switch {
+	case form > 2 && s.err == nil:
+		s.fail(at, fmt.Sprintf("unknown form %d of a data segment", form), plainBuild)
+	case form == 2:
+		if s.u32() != 0 && s.err == nil {
+			s.fail(at, "data for another memory than the first", "build with a single memory")
+		}
+		s.constant()
+	case form == 0:
+		s.constant()
+	}
+	n := s.count()
+	if form == 1 {
+		if n > maxPassiveData && s.err == nil {
+			s.fail(at, fmt.Sprintf("a passive data segment of %d bytes, at most %d are allowed", n, maxPassiveData), "build without --shared-memory and passive data")
+		}
+	}
+	s.skip(n)
 }

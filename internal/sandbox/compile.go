@@ -1,0 +1,166 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// Bounds of one compilation in a child.
+const (
+	compileBase   = 2 * time.Second // of processor time
+	compilePerMiB = 3 * time.Second // of code
+	compileMost   = 60 * time.Second
+	compileMemory = 512 << 20 // bytes of data
+	progressAfter = time.Second
+)
+
+// compileBudget is the processor time for a module with so many bytes of code.
+func compileBudget(code int) time.Duration {
+	return min(compileBase+time.Duration(code)*compilePerMiB/(1<<20), compileMost)
+}
+
+func engineConfig(interpreter bool) wazero.RuntimeConfig {
+	config := wazero.NewRuntimeConfig()
+	if interpreter {
+		config = wazero.NewRuntimeConfigInterpreter()
+	}
+	return config.WithCoreFeatures(api.CoreFeaturesV2).WithMemoryLimitPages(maxPages)
+}
+
+// CompileChild is what the child of [Options.CompileCommand] does: it takes the limits upon
+// itself, reads a module from in, and compiles it into the folder dir, where the engine of
+// the parent finds it. cpu is in seconds. It returns when it is done or refuses; the limits
+// may end the process before.
+func CompileChild(in io.Reader, dir string, cpu int) error {
+	if err := limitSelf(cpu, compileMemory); err != nil {
+		return err
+	}
+	wasm, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	return compileInto(context.Background(), dir, wasm)
+}
+
+// compileInto fills dir with what the engine makes of a module.
+func compileInto(ctx context.Context, dir string, wasm []byte) error {
+	files, err := wazero.NewCompilationCacheWithDir(dir)
+	if err != nil {
+		return err
+	}
+	r := wazero.NewRuntimeWithConfig(ctx, engineConfig(false).WithCompilationCache(files))
+	_, err = r.CompileModule(experimental.WithCompilationWorkers(ctx, 2), wasm)
+	return errors.Join(err, r.Close(ctx), files.Close(ctx))
+}
+
+// compiled makes sure that the cache has the machine code of a module, and returns the
+// folder. A missing or damaged entry is made, in the child where there is one.
+func (e *Engine) compiled(ctx context.Context, m *Module, wasm []byte) (string, error) {
+	entry := e.cache.entry(m.digest)
+	err := e.cache.verify(entry)
+	if err == nil {
+		return entry, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		e.opts.Logger.Warn("a compiled module is made again", "module", m.name, "reason", err)
+		if err := os.RemoveAll(entry); err != nil {
+			return "", err
+		}
+	}
+	made, err := os.MkdirTemp(e.cache.dir, newPrefix)
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(made)
+	start := time.Now()
+	progress := time.AfterFunc(progressAfter, func() {
+		e.opts.Logger.Info("still compiling a module", "module", m.name, "bytes", len(wasm), "seconds_at_most", compileBudget(m.info.CodeBytes).Seconds())
+	})
+	defer progress.Stop()
+	if len(e.opts.CompileCommand) > 0 {
+		err = e.compileOutside(ctx, made, m, wasm)
+	} else {
+		err = compileInto(ctx, made, wasm)
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := sameEngine(made); err != nil {
+		return "", err
+	}
+	if took := time.Since(start); took > progressAfter {
+		e.opts.Logger.Info("compiled a module", "module", m.name, "seconds", took.Seconds(), "bytes", len(wasm))
+	}
+	return entry, e.cache.adopt(made, entry)
+}
+
+// sameEngine checks that the engine of this process will find what was made: it keeps files
+// by its version, and would compile here what it does not find.
+func sameEngine(made string) error {
+	files, err := wazero.NewCompilationCacheWithDir(made) // it makes the folder in which it looks
+	if err != nil {
+		return err
+	}
+	dirs, err := os.ReadDir(made)
+	if err == nil && len(dirs) != 1 {
+		err = errors.New("the compiler is of another version than this program; set CompileCommand to this one")
+	}
+	return errors.Join(err, files.Close(context.Background()))
+}
+
+// compileOutside runs the child. The child has no environment and no files but the folder.
+func (e *Engine) compileOutside(ctx context.Context, dir string, m *Module, wasm []byte) error {
+	budget := compileBudget(m.info.CodeBytes)
+	seconds := int((budget + time.Second - 1) / time.Second)
+	// The child's own limit counts processor time. This one is for a machine that does not
+	// run it, and for a child that does not keep its word.
+	ctx, cancel := context.WithTimeout(ctx, 5*budget)
+	defer cancel()
+	command := append(e.opts.CompileCommand[1:len(e.opts.CompileCommand):len(e.opts.CompileCommand)], dir, strconv.Itoa(seconds))
+	child := exec.CommandContext(ctx, e.opts.CompileCommand[0], command...)
+	child.Stdin = bytes.NewReader(wasm)
+	child.Env = []string{"GOTRACEBACK=none"}
+	child.Dir = dir
+	var stderr tail
+	child.Stderr = &stderr
+	child.WaitDelay = time.Second
+	err := child.Run()
+	if err == nil {
+		return nil
+	}
+	var exit *exec.ExitError
+	switch words := stderr.String(); {
+	case !errors.As(err, &exit):
+		return fmt.Errorf("the compiler could not be started: %v", err)
+	case exit.ExitCode() == -1:
+		return fmt.Errorf("compiling it takes more than %d s of processor time; split large functions or build with optimisation", seconds)
+	case strings.Contains(words, "out of memory") || strings.Contains(words, "cannot allocate"):
+		return fmt.Errorf("compiling it takes more than %d MiB of memory; split large functions or build with optimisation", compileMemory>>20)
+	default:
+		return errors.New(firstLine(strings.TrimPrefix(words, "avxrt: ")))
+	}
+}
+
+// tail keeps the first few kilobytes of what a child says.
+type tail struct{ bytes.Buffer }
+
+// Write drops what is too much.
+func (t *tail) Write(b []byte) (int, error) {
+	if room := 4096 - t.Len(); room > 0 {
+		t.Buffer.Write(b[:min(len(b), room)])
+	}
+	return len(b), nil
+}

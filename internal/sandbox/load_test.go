@@ -1,0 +1,263 @@
+package sandbox_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	goruntime "runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/avx-platform/avxrt/internal/fault"
+	"github.com/avx-platform/avxrt/internal/hostile"
+	"github.com/avx-platform/avxrt/internal/sandbox"
+)
+
+var compiler = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "avxrt-compiler-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "compiler")
+	if out, err := exec.Command("go", "test", "-c", "-o", path, ".").CombinedOutput(); err != nil {
+		return "", errors.New(string(out))
+	}
+	return path, nil
+})
+
+const compileVerb = "compile-module"
+
+// TestMain is also the child that compiles. It must be the same kind of program as the
+// tests, because the engine keeps what it compiled by its version, which a test does not
+// know, but without the race detector, which needs memory that the limits do not give.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[1] == compileVerb {
+		seconds, err := strconv.Atoi(os.Args[3])
+		if err == nil {
+			err = sandbox.CompileChild(os.Stdin, os.Args[2], seconds)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	code := m.Run()
+	if path, err := compiler(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// outside returns an engine that compiles in a child.
+func outside(t testing.TB, dir string) *sandbox.Engine {
+	t.Helper()
+	if goruntime.GOOS != "linux" {
+		t.Skip("the compiler's limits need Linux")
+	}
+	path, err := compiler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := sandbox.NewEngine(context.Background(), sandbox.Options{CacheDir: dir, CompileCommand: []string{path, compileVerb}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close(context.Background()) })
+	return e
+}
+
+// TestBombs: each is refused or loaded in time and memory, with a reason for people.
+func TestBombs(t *testing.T) {
+	e := outside(t, t.TempDir())
+	for _, b := range hostile.Bombs() {
+		t.Run(b.Name, func(t *testing.T) {
+			var before, after goruntime.MemStats
+			goruntime.ReadMemStats(&before)
+			start := time.Now()
+			m, err := e.Load(context.Background(), b.Name, b.Wasm)
+			took := time.Since(start)
+			goruntime.ReadMemStats(&after)
+			t.Logf("%d bytes: %v after %v, %d KiB allocated", len(b.Wasm), err, took, (after.TotalAlloc-before.TotalAlloc)>>10)
+			limit := 4*time.Second + 3*time.Second*time.Duration(len(b.Wasm))/(1<<20)
+			if took > limit {
+				t.Errorf("the verdict took %v, at most %v are right", took, limit)
+			}
+			if alloc := after.TotalAlloc - before.TotalAlloc; alloc > 512<<20 {
+				t.Errorf("it made this process allocate %d MiB", alloc>>20)
+			}
+			if err == nil {
+				if strings.HasPrefix(b.Name, "count-") {
+					t.Error("it was loaded")
+				}
+				_ = m.Close(context.Background())
+				return
+			}
+			var le *sandbox.LoadError
+			if !errors.As(err, &le) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "goroutine") {
+				t.Errorf("the refusal is not for people: %q", err)
+			}
+		})
+	}
+}
+
+// TestLoadCorpus is P8: no file can crash or stall the process that loads it.
+func TestLoadCorpus(t *testing.T) {
+	p := fault.Prove(t, "P8", "damaged and hostile module files", "no module file can crash or stall the runtime at load")
+	e := outside(t, t.TempDir())
+	r := p.Rand()
+	var seeds [][]byte
+	for _, g := range hostile.Guests() {
+		if len(g.Wasm) < 4<<10 {
+			seeds = append(seeds, g.Wasm)
+		}
+	}
+	seeds = append(seeds, readFile(t, probe), readFile(t, "../../plugins/inventory.wasm"))
+	files := fault.Size(t, 10_000, 1_000_000)
+	loaded, slowest := 0, time.Duration(0)
+	for range files {
+		wasm := hostile.File(r, seeds)
+		start := time.Now()
+		m, err := e.Load(context.Background(), "x.wasm", wasm)
+		slowest = max(slowest, time.Since(start))
+		var le *sandbox.LoadError
+		switch {
+		case err == nil:
+			loaded++
+			runDamaged(m)
+			_ = m.Close(context.Background())
+		case !errors.As(err, &le) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "goroutine"):
+			t.Fatalf("the refusal is not for people: %q", err)
+		}
+	}
+	p.Injected(files)
+	t.Logf("%d of %d were loaded, the slowest verdict took %v", loaded, files, slowest)
+	if slowest > 4*time.Second {
+		t.Errorf("a verdict took %v", slowest)
+	}
+	if loaded == 0 || loaded == files {
+		t.Error("the corpus does not tell good from bad")
+	}
+	// The planted breach: without the child and its limits, the compile bomb runs for long.
+	for _, b := range hostile.Bombs() {
+		if b.Name == "compile-locals" {
+			if _, err := e.Load(context.Background(), b.Name, b.Wasm); err != nil && strings.Contains(err.Error(), "compiling it takes more than") {
+				p.Breach()
+			} else {
+				t.Errorf("the compile bomb was not stopped by its limit: %v", err)
+			}
+		}
+	}
+}
+
+// runDamaged lets a module that was taken do what it does now.
+func runDamaged(m *sandbox.Module) {
+	config := testConfig
+	config.Limits = sandbox.Limits{Fuel: 1_000_000}
+	i, err := m.Instantiate(context.Background(), config, memState{})
+	if err != nil {
+		return
+	}
+	defer i.Close(context.Background())
+	i.Run(context.Background(), sandbox.Batch{Next: feed(1, "emit out.x y"), State: memState{"a": "b"}})
+}
+
+// TestCacheHeals damages the compiled module in every way and expects it to be made again.
+func TestCacheHeals(t *testing.T) {
+	dir := t.TempDir()
+	machineCode := func() string {
+		files, _ := filepath.Glob(filepath.Join(dir, "*-*", "*", "*"))
+		if len(files) != 1 {
+			t.Fatalf("the cache holds %v", files)
+		}
+		return files[0]
+	}
+	good := func(what string) {
+		t.Helper()
+		e := outside(t, dir)
+		m, err := e.Load(context.Background(), "probe", readFile(t, probe))
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if r := run(t, m, memState{}, "emit out.x y"); len(r.Emits) != 1 {
+			t.Fatalf("%s: %s", what, printResult(r))
+		}
+	}
+	good("first")
+	info, err := os.Stat(machineCode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	good("again")
+	if again, _ := os.Stat(machineCode()); !info.ModTime().Equal(again.ModTime()) {
+		t.Error("it was compiled again although it was there")
+	}
+	for what, damage := range map[string]func(path string) error{
+		"flipped": func(path string) error {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			b[len(b)/2] ^= 1
+			return os.WriteFile(path, b, 0o600)
+		},
+		"cut":     func(path string) error { return os.Truncate(path, 100) },
+		"gone":    os.Remove,
+		"no seal": func(path string) error { return os.Remove(filepath.Join(filepath.Dir(filepath.Dir(path)), "seal")) },
+		"another": func(path string) error { return os.WriteFile(path+"2", []byte("x"), 0o600) },
+		"link": func(path string) error {
+			return errors.Join(os.Rename(path, path+".away"), os.Symlink(path+".away", path), os.Rename(path+".away", dir+"/away"))
+		},
+		"other key": func(string) error { return os.WriteFile(filepath.Join(dir, "key"), make([]byte, 32), 0o600) },
+	} {
+		before, err := os.Stat(machineCode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := damage(machineCode()); err != nil {
+			t.Fatal(err)
+		}
+		good(what)
+		if after, err := os.Stat(machineCode()); err != nil || after.ModTime().Equal(before.ModTime()) {
+			t.Errorf("%s: it was not made again: %v", what, err)
+		}
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder has mode %v, %v", info.Mode(), err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "new-*")); len(left) > 0 {
+		t.Errorf("left over: %v", left)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "key")); errors.Is(err, fs.ErrNotExist) {
+		t.Error("there is no key")
+	}
+}
+
+// TestLoadTogether loads one module from many goroutines at once: it is compiled once.
+func TestLoadTogether(t *testing.T) {
+	e := outside(t, t.TempDir())
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			m, err := e.Load(context.Background(), "probe", readFile(t, probe))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			i, err := m.Instantiate(context.Background(), testConfig, memState{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = i.Close(context.Background())
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,93 @@
+package sandbox
+
+import (
+	"encoding/binary"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// frameLine is how the engine prints a frame that has no name (ours never have), and
+// offsetLine how it prints where in the code section it stands.
+var (
+	frameLine  = regexp.MustCompile(`^\t\.\$(\d+)\(`)
+	offsetLine = regexp.MustCompile(`^\t\t0x([0-9a-f]+): `)
+)
+
+// where names the innermost place in an engine's error that people know: source line,
+// function, or both. "" if there is none.
+func (m *Module) where(trace string) string {
+	name := ""
+	for line := range strings.Lines(trace) {
+		if f := frameLine.FindStringSubmatch(line); f != nil {
+			index, _ := strconv.ParseUint(f[1], 10, 32)
+			if known := m.names[uint32(index)]; name == "" {
+				name = known
+			}
+			continue
+		}
+		f := offsetLine.FindStringSubmatch(line)
+		if f == nil || m.lines == nil {
+			continue
+		}
+		offset, _ := strconv.ParseUint(f[1], 16, 32)
+		if at := m.lines.At(uint32(offset)); at != "" {
+			if name == "" {
+				return at
+			}
+			return name + ", " + at
+		}
+	}
+	return name
+}
+
+// hostAbort is env.abort(message, file, line, column), by which AssemblyScript ends: strings
+// are UTF-16, with their length in bytes before them.
+func (i *Instance) hostAbort(stack []uint64) {
+	message, file := i.assemblyScript(uint32(stack[0])), i.assemblyScript(uint32(stack[1]))
+	i.trap(TrapWasm, fmt.Sprintf("abort: %s at %s:%d", message, file, uint32(stack[2])))
+}
+
+func (i *Instance) assemblyScript(ptr uint32) string {
+	if ptr < 4 {
+		return ""
+	}
+	size, ok := i.memory.ReadUint32Le(ptr - 4)
+	b, ok2 := i.memory.Read(ptr, min(size, maxMessage)&^1)
+	if !ok || !ok2 {
+		return ""
+	}
+	units := make([]uint16, len(b)/2)
+	for k := range units {
+		units[k] = binary.LittleEndian.Uint16(b[2*k:])
+	}
+	return clean([]byte(string(utf16.Decode(units))), maxMessage)
+}
+
+// lastWords picks the reason out of what a language's runtime prints before it ends: Go's
+// panic with the first line of source that is not the runtime's.
+type lastWords struct{ reason, place string }
+
+var goPlace = regexp.MustCompile(`^\s+(\S+\.go:\d+)`)
+
+func (w *lastWords) hear(line string) {
+	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+		*w = lastWords{reason: line}
+		return
+	}
+	if w.reason == "" || w.place != "" {
+		return
+	}
+	if f := goPlace.FindStringSubmatch(line); f != nil && !strings.HasPrefix(f[1], "runtime/") && !strings.Contains(f[1], "/runtime/") && !strings.Contains(f[1], "/src/runtime") {
+		w.place = f[1][strings.LastIndexByte(f[1], '/')+1:]
+	}
+}
+
+func (w *lastWords) String() string {
+	if w.place == "" {
+		return w.reason
+	}
+	return w.reason + " at " + w.place
+}

@@ -1,0 +1,106 @@
+package wasmbin
+
+// openNaN is a value on the stack of which nobody has seen the bits yet.
+type openNaN struct{ height, edit int }
+
+// findLazy finds the locals that may hold any NaN: those to which only arithmetic and
+// constants are ever assigned, as sums in a loop. They are made canonical where they are
+// read for others to see, not in every turn. A local that also takes values from elsewhere
+// is assigned canonical ones, because the bits of a NaN from memory must stay as they are.
+func (p *planner) findLazy(v int) {
+	p.lazy = p.lazy[:0]
+	if !p.sums[v].floats {
+		return
+	}
+	f := &p.m.functions[v]
+	params := len(p.m.types[f.typ].params)
+	p.enter(f)
+	for len(p.lazy) < p.locals {
+		p.lazy = append(p.lazy, floatNone)
+	}
+	closed := make([]bool, p.locals)
+	before := opNop
+	for p.next() {
+		if i := &p.ins; (i.op == opLocalSet || i.op == opLocalTee) && int(i.a) < p.locals {
+			made := ops[before].float
+			switch {
+			case made >= float32Make && (p.lazy[i.a] == floatNone || p.lazy[i.a] == made):
+				p.lazy[i.a] = made
+			case before != opF32Const && before != opF64Const:
+				closed[i.a] = true
+			}
+		}
+		before = p.ins.op
+		p.apply()
+	}
+	for l := range p.lazy {
+		if closed[l] || l < params {
+			p.lazy[l] = floatNone
+		}
+	}
+}
+
+// keepsOpen says whether an access to a local leaves the bits of a NaN open.
+func (p *planner) keepsOpen(i *instruction) bool {
+	switch i.op {
+	case opLocalGet, opLocalSet, opLocalTee:
+		return int(i.a) < len(p.lazy) && p.lazy[i.a] != floatNone
+	}
+	return false
+}
+
+// watchFloats looks at who consumes a NaN whose bits are open. Arithmetic and comparisons
+// do not show them; whatever else takes one needs it canonical.
+func (p *planner) watchFloats() {
+	if len(p.pending) == 0 {
+		return
+	}
+	i := &p.ins
+	info := &ops[i.op]
+	pops := int(info.pop)
+	switch {
+	case i.op == opCall && int(i.a) < len(p.m.funcs):
+		pops = len(p.m.types[p.m.funcs[i.a]].params)
+	case i.op == opCallIndirect && int(i.a) < len(p.m.types):
+		pops += len(p.m.types[i.a].params)
+	case info.imm == immBlock || i.op >= opElse && i.op <= opReturn || i.op == opUnreachable:
+		p.settle()
+		return
+	}
+	shown := info.float == floatNone && i.op != opDrop && !p.keepsOpen(i)
+	for h := max(p.height-pops, 0); h < p.height && h < len(p.marks); h++ {
+		if mark := p.marks[h]; mark >= 0 {
+			p.edits[mark].on = p.edits[mark].on || shown
+			p.edits[mark].settled = true
+			p.marks[h] = -1
+		}
+	}
+}
+
+// settle makes all that are still open canonical: the flow may take them anywhere.
+func (p *planner) settle() {
+	for _, e := range p.pending {
+		if !p.edits[e.edit].settled {
+			p.edits[e.edit].on, p.edits[e.edit].settled = true, true
+			p.marks[e.height] = -1
+		}
+	}
+	p.pending = p.pending[:0]
+}
+
+// markFloats notes that the value just pushed may be any NaN.
+func (p *planner) markFloats() {
+	for len(p.marks) < p.height {
+		p.marks = append(p.marks, -1)
+	}
+	f := ops[p.ins.op].float
+	if i := &p.ins; (i.op == opLocalGet || i.op == opLocalTee) && p.keepsOpen(i) {
+		f = p.lazy[i.a]
+	}
+	if f < float32Make || p.height == 0 {
+		return
+	}
+	p.marks[p.height-1] = int32(len(p.edits))
+	p.pending = append(p.pending, openNaN{p.height - 1, len(p.edits)})
+	p.edits = append(p.edits, edit{kind: editNaN, arg: uint32(f), at: p.ins.end, end: p.ins.end})
+}

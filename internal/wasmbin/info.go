@@ -1,0 +1,74 @@
+package wasmbin
+
+import "fmt"
+
+// Info is what a module says of itself.
+type Info struct {
+	Imports []Import
+	Exports []Export
+	Memory  Limits // in pages of 64 KiB
+	Tables  []Limits
+	Start   bool // it has a start function, which would run unasked
+
+	Functions int // with a body
+	CodeBytes int
+	Largest   int // bytes of the largest body
+	Features  []string
+	Custom    []Section // custom sections, in the order of the file
+	Producers string    // what the tools say of themselves, "" if nothing
+	Lines     bool      // it carries DWARF line tables
+}
+
+// Section is a custom section: tools leave names and debugging information there.
+type Section struct {
+	Name  string
+	Bytes int
+}
+
+// Import is something that the module wants.
+type Import struct {
+	Module, Name string
+	Kind         Kind
+	Type         string // of a function: "(i32 i32) -> (i32)"
+}
+
+// Export is something that the module offers.
+type Export struct {
+	Name string
+	Kind Kind
+	Type string // of a function
+}
+
+// Kind is what an import or export is.
+type Kind byte
+
+// The kinds, with the numbers of the binary format.
+const (
+	Func Kind = iota
+	Table
+	Memory
+	Global
+)
+
+// Limits are the declared bounds of a memory or table.
+type Limits struct {
+	Min, Max uint64
+	HasMax   bool
+}
+
+// Error says why a file is refused.
+type Error struct {
+	Section string // which part of the file
+	Offset  int    // in bytes from the start of the file
+	Reason  string
+	Remedy  string
+}
+
+// Error gives place, reason and remedy on one line.
+func (e *Error) Error() string {
+	s := fmt.Sprintf("%s at byte %d: %s", e.Section, e.Offset, e.Reason)
+	if e.Remedy != "" {
+		s += "; " + e.Remedy
+	}
+	return s
+}
