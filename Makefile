@@ -23,7 +23,7 @@ check:
 	go vet ./...
 	go test -count=1 ./internal/lint
 
-FAULTS = ./log ./runtime ./internal/delivery ./internal/sandbox ./cmd/avxrt
+FAULTS = ./log ./runtime ./internal/delivery ./internal/wasmbin ./internal/sandbox ./cmd/avxrt
 
 # The records of the fault tests become RELIABILITY.md, also when a test failed.
 RECORDS = $(CURDIR)/.reliability.jsonl

@@ -15,7 +15,7 @@ import (
 // deliver carries out one order and says whether the subscription can go on. Without
 // events to run it waits for some.
 func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
-	feed := &feed{s: s, ctx: ctx, order: order, end: time.Now().Add(batchTime)}
+	feed := &feed{s: s, ctx: ctx, order: order, end: time.Now().Add(batchTime), keep: s.sampled(order.From)}
 	s.buffers.causes = s.buffers.causes[:0]
 	if feed.peek(); feed.held == nil && feed.tooFar == 0 {
 		return s.idle(ctx)
@@ -35,6 +35,9 @@ func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
 		}
 	}
 	result := s.instance.Run(ctx, sandbox.Batch{Next: feed.next, State: state})
+	if feed.keep {
+		s.verify(ctx, state, feed.kept, result)
+	}
 	return s.settle(feed, result)
 }
 
@@ -99,16 +102,20 @@ func (s *subscription) stop(err error) bool {
 }
 
 func (s *subscription) instantiate(ctx context.Context, state *log.State) error {
-	limits := s.gen.spec.Limits
-	instance, err := s.gen.module.Instantiate(ctx, sandbox.Config{
-		Subscriber: s.name, Grants: s.gen.grants, Conf: s.gen.spec.Config, Adopted: s.gen.adopted,
-		Limits: sandbox.Limits{Fuel: limits.Fuel, Time: limits.Time, Memory: limits.Memory, Emits: limits.Emits},
-		OnLog:  s.guestLog,
-	}, state)
+	instance, err := s.gen.module.Instantiate(ctx, s.sandboxConfig(), state)
 	if err == nil {
 		s.instance = instance
 	}
 	return err
+}
+
+func (s *subscription) sandboxConfig() sandbox.Config {
+	limits := s.gen.spec.Limits
+	return sandbox.Config{
+		Subscriber: s.name, Grants: s.gen.grants, Conf: s.gen.spec.Config, Adopted: s.gen.adopted,
+		Limits: sandbox.Limits{Fuel: limits.Fuel, Time: limits.Time, Memory: limits.Memory, Emits: limits.Emits},
+		OnLog:  s.guestLog,
+	}
 }
 
 // broken reports a module that could not even be started to the machine.
@@ -265,7 +272,9 @@ type feed struct {
 	end    time.Time
 	held   *abi.Event // read but not given yet
 	given  int
-	tooFar abi.Seq // the event behind those given, if it is beyond the hop limit
+	keep   bool        // the run will be verified
+	kept   []abi.Event // copies of what was given, if it will
+	tooFar abi.Seq     // the event behind those given, if it is beyond the hop limit
 }
 
 // peek reads the next event of the run unless one is held already.
@@ -314,6 +323,9 @@ func (f *feed) next() *abi.Event {
 	}
 	f.given++
 	s.buffers.causes = append(s.buffers.causes, *ev)
+	if f.keep {
+		f.kept = append(f.kept, cloneEvent(ev))
+	}
 	return ev
 }
 

@@ -49,6 +49,9 @@ type SubscriberStatus struct {
 	DeadLetters uint64
 	Lost        uint64 // events that left the log, because of its size, before they were handled
 	ExecSeconds float64
+	Fuel        uint64 // burnt, see limits.fuel
+	Verified    uint64 // runs that were done again for comparison
+	Differences uint64 // of those, how many came out otherwise
 	MemoryBytes int64
 	Since       time.Time // of the generation
 }
@@ -173,6 +176,7 @@ func (s *subscription) account(o delivery.Outcome, v delivery.Verdict, result sa
 		st.Handled += uint64(o.Handled)
 		st.Emitted += uint64(len(result.Emits))
 		st.ExecSeconds += result.Elapsed.Seconds()
+		st.Fuel += uint64(max(result.Fuel, 0))
 		if f := o.Failure; f != nil {
 			switch f.Kind {
 			case delivery.Trapped, delivery.TimedOut:

@@ -150,6 +150,11 @@ func (b *builder) subscriber(at string, in *rawSubscriber) Subscriber {
 	b.start(at, in, &s)
 	b.limits(at, in, &s)
 	b.retry(at, in, &s)
+	if v := in.Verify; v != nil {
+		if s.Verify = *v; !(*v >= 0 && *v <= 1) {
+			b.bad(at+".verify", "write 0.001 for one run in a thousand", "%v is not between 0 and 1", *v)
+		}
+	}
 	b.fixed(at, in, &s)
 	return s
 }

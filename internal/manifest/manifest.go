@@ -65,6 +65,7 @@ type Subscriber struct {
 	Limits   Limits
 	Retry    Retry
 	OnPoison string            // park (default), skip or stop
+	Verify   float64           // share of runs that are done again on the interpreter and compared, 0 (default) to 1
 	Config   map[string]string // what the guest reads by conf
 }
 

@@ -49,7 +49,8 @@ type rawSubscriber struct {
 		Attempts *int    `toml:"attempts"`
 		Backoff  *string `toml:"backoff"`
 	} `toml:"retry"`
-	OnPoison *string `toml:"on_poison"`
+	OnPoison *string  `toml:"on_poison"`
+	Verify   *float64 `toml:"verify"`
 	Swap     struct {
 		Mode *string `toml:"mode"`
 	} `toml:"swap"`
@@ -67,12 +68,12 @@ var knownKeys = []string{
 	"subscriber.start", "subscriber.partitions", "subscriber.state_version",
 	"subscriber.limits", "subscriber.limits.fuel", "subscriber.limits.time", "subscriber.limits.memory", "subscriber.limits.emits",
 	"subscriber.retry", "subscriber.retry.attempts", "subscriber.retry.backoff",
-	"subscriber.on_poison", "subscriber.swap", "subscriber.swap.mode", "subscriber.config",
+	"subscriber.on_poison", "subscriber.verify", "subscriber.swap", "subscriber.swap.mode", "subscriber.config",
 }
 
 // laterKeys are keys that the design names and this version does not have.
 var laterKeys = []string{
 	"provider", "command", "query", "auth", "gateway",
-	"subscriber.commands", "subscriber.queries", "subscriber.verify", "subscriber.isolate",
+	"subscriber.commands", "subscriber.queries", "subscriber.isolate",
 	"subscriber.swap.events", "subscriber.swap.require",
 }

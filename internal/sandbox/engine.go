@@ -95,13 +95,20 @@ func (e *Engine) Close(ctx context.Context) error {
 
 // Module is a loaded module, ready to be instantiated any number of times.
 type Module struct {
-	engine   *Engine
-	name     string
-	digest   string
-	info     wasmbin.Info
-	depth    int
-	names    map[uint32]string
-	lines    *wasmbin.Lines // nil: it carries none
+	engine  *Engine
+	name    string
+	digest  string
+	info    wasmbin.Info
+	depth   int
+	names   map[uint32]string
+	lines   *wasmbin.Lines // nil: it carries none
+	metered []byte
+
+	interpreter bool
+	twin        struct {
+		sync.Mutex
+		module *Module // the same on the interpreter; nil: nobody asked yet
+	}
 	wasm     wazero.Runtime
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
@@ -128,7 +135,8 @@ func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, e
 	}
 	sum := sha256.Sum256(wasm)
 	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), info: metered.Info,
-		depth: metered.Depth, names: metered.Names, lines: metered.Lines(wasm)}
+		depth: metered.Depth, names: metered.Names, lines: metered.Lines(wasm),
+		metered: metered.Wasm, interpreter: e.opts.Interpreter}
 	lock := e.lockFor(m.digest) // two compilations of one module into one cache break each other (wazero #2547)
 	lock.Lock()
 	defer lock.Unlock()
@@ -158,8 +166,8 @@ const maxPages = 1 << 14
 // compile gives the module an engine of its own: engines that share a cache in memory mix
 // up types in this version of wazero (#2511). The cache on disk is safe to share.
 func (m *Module) compile(ctx context.Context, wasm []byte) error {
-	config := engineConfig(m.engine.opts.Interpreter)
-	if m.engine.cache != nil {
+	config := engineConfig(m.interpreter)
+	if m.engine.cache != nil && !m.interpreter {
 		dir, err := m.engine.compiled(ctx, m, wasm)
 		if err != nil {
 			return err
@@ -197,6 +205,9 @@ func (m *Module) Close(ctx context.Context) error {
 
 func (m *Module) close(ctx context.Context) error {
 	var errs []error
+	if m.twin.module != nil {
+		errs = append(errs, m.twin.module.close(ctx))
+	}
 	if m.wasm != nil {
 		errs = append(errs, m.wasm.Close(ctx))
 	}
