@@ -27,6 +27,12 @@ func WithClock(o Options, now func() time.Time) Options {
 	return o
 }
 
+// WithHeads lets a log keep so few streams in memory.
+func WithHeads(o Options, streams int) Options {
+	o.heads = streams
+	return o
+}
+
 // WithWallAge plants a breach: retention believes the wall clock.
 func WithWallAge(o Options) Options {
 	o.wallAge = true

@@ -47,8 +47,8 @@ type headUndo struct {
 // maxHeads bounds the streams in memory: about 150 bytes each.
 const maxHeads = 1 << 20
 
-func newHeads(retire func()) *heads {
-	return &heads{young: map[string]*stream{}, half: maxHeads / 2, filter: newFilter(), retire: retire}
+func newHeads(limit int, retire func()) *heads {
+	return &heads{young: map[string]*stream{}, half: limit / 2, filter: newFilter(), retire: retire}
 }
 
 // get returns the stream of key, or nil if it is cold.

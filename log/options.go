@@ -74,6 +74,7 @@ type Options struct {
 	now           func() time.Time // for tests: a clock that jumps
 	indexPostings int              // for tests: how many postings of the stream index stay in memory
 	memTable      uint64           // for tests: the engine's memtable
+	heads         int              // for tests: how many streams are in memory
 	wallAge       bool             // for tests: a planted breach, events are as old as the wall clock says
 }
 
@@ -104,6 +105,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.VerifyEvery, 10*time.Second)
 	setDefault(&o.indexPostings, maxPendingPostings)
 	setDefault(&o.memTable, 32<<20)
+	setDefault(&o.heads, maxHeads)
 	setDefault(&o.SyncEvery, 10*time.Millisecond)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

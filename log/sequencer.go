@@ -81,7 +81,7 @@ func newSequencer(l *Log, end logEnd) *sequencer {
 		lookups: make(chan *request, maxLookups), back: make(chan *request, maxLookups),
 		filters: make(chan *filter, 1),
 	}
-	s.heads = newHeads(s.retire)
+	s.heads = newHeads(l.opts.heads, s.retire)
 	return s
 }
 
