@@ -16,12 +16,13 @@ import (
 	"github.com/avx-platform/avxrt/bench/peers/e2earea"
 	"github.com/avx-platform/avxrt/bench/peers/harness"
 	"github.com/avx-platform/avxrt/bench/peers/logarea"
+	"github.com/avx-platform/avxrt/bench/peers/routerarea"
 )
 
 // areas gives the cases of each area; nil: none yet.
 var areas = map[string]func(quick bool) []harness.Case{
 	"log":    logarea.Cases,
-	"router": nil,
+	"router": routerarea.Cases,
 	"wasm":   nil,
 	"e2e":    e2earea.Cases,
 }
