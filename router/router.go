@@ -12,7 +12,8 @@ type Options struct {
 	// bytes each. Default 8192; negative: none.
 	Cache int
 	// Shapes bounds the work of a match: it is how many looks it may take below one first
-	// segment, and again for the patterns that begin with a wildcard. Default 256.
+	// segment, and again for the patterns that begin with a wildcard. Default 256. A pattern with two **
+	// may take several, counted for topics of 16 segments.
 	Shapes int
 }
 
