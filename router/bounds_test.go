@@ -10,7 +10,7 @@ import (
 // looks returns how many places a match of the topic looks at, and what it finds.
 func (r *Router[T]) looks(topic string) (looks, found int) {
 	var q query
-	if !q.split(r.seed, topic) {
+	if !q.split(&r.seed, topic) {
 		return 0, 0
 	}
 	return looks, len(r.find(&q, r.scopeOf(&q), nil, &looks))
@@ -157,7 +157,7 @@ func TestSameHash(t *testing.T) {
 		}
 		for i, e := range es {
 			var q query
-			q.split(New[int]().seed, e.pattern.text)
+			q.split(&New[int]().seed, e.pattern.text)
 			s := shapeOf(e.pattern.text)
 			if tab.get(hash, &s, &q, 0) != e {
 				t.Fatalf("entry %d of hash %x is not found", i, hash)

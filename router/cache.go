@@ -11,9 +11,46 @@ import (
 // generation of the scopes that it looked into is the one that it was made at.
 type answer[T any] struct {
 	topic   string
+	version atomic.Uint64 // of the router, at which only was all that there is to deliver
+	only    atomic.Pointer[Subscription[T]]
 	scope   *scope[T]
 	gen     atomic.Uint64
 	entries []*entry[T]
+}
+
+const (
+	noVersion   = 0
+	busyVersion = ^uint64(0) // somebody writes only
+)
+
+// sole returns the only subscription to deliver to, if the router is still at the version
+// at which that was found out. It is what makes the most frequent match a matter of three
+// loads; nil: look closer.
+func (a *answer[T]) sole(version uint64) *Subscription[T] {
+	if a.version.Load() != version {
+		return nil
+	}
+	s := a.only.Load()
+	if a.version.Load() != version { // it was written meanwhile
+		return nil
+	}
+	return s
+}
+
+// settle notes what sole is to return. version was read before anything else was: a change
+// that came after ends what is noted here, and one that was under way does so when it is
+// done.
+func (a *answer[T]) settle(version, limit uint64) {
+	if len(a.entries) != 1 {
+		return
+	}
+	s := a.entries[0].only()
+	old := a.version.Load()
+	if s == nil || !s.visible(limit) || old == busyVersion || !a.version.CompareAndSwap(old, busyVersion) {
+		return
+	}
+	a.only.Store(s)
+	a.version.Store(version)
 }
 
 func newAnswer[T any](topic string, sc *scope[T], gen uint64, found []*entry[T]) *answer[T] {
@@ -56,19 +93,25 @@ func newCache[T any](topics int) *cache[T] {
 }
 
 // hash is multilinear hashing (Lemire, Kaser: Strongly universal string hashing is fast,
-// 2014) of words of eight bytes, the last of which overlaps: half the price of maphash, as
+// 2014) of words of eight bytes, which may overlap at the end: half the price of maphash, as
 // its products do not wait for each other. Topics that collide here share a line of the
 // cache and nothing else, so it need not resist more than chance.
 func (c *cache[T]) hash(s string) uint64 {
-	h := uint64(len(s)) * c.key[33]
-	if len(s) < 8 {
+	n := len(s)
+	h := uint64(n) * c.key[33]
+	switch {
+	case n < 8:
 		var w uint64
-		for i := range len(s) {
+		for i := range n {
 			w = w<<8 | uint64(s[i])
 		}
 		h += w * c.key[32]
-	} else {
-		h += word(s[len(s)-8:]) * c.key[32]
+	case n <= 16:
+		h += word(s)*c.key[0] + word(s[n-8:])*c.key[1]
+	case n <= 32:
+		h += word(s)*c.key[0] + word(s[8:])*c.key[1] + word(s[n-16:])*c.key[2] + word(s[n-8:])*c.key[3]
+	default:
+		h += word(s[n-8:]) * c.key[32]
 		for i := 0; len(s) > 8; i++ {
 			h += word(s) * c.key[i&31]
 			s = s[8:]
@@ -78,21 +121,17 @@ func (c *cache[T]) hash(s string) uint64 {
 	return h * 0x9e3779b97f4a7c15
 }
 
-// word returns the first eight bytes of s; the compiler makes one load of it.
-func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
 // get returns the answer for a topic, current or not, or nil.
 func (c *cache[T]) get(hash uint64, topic string) *answer[T] {
 	l, tag := &c.lines[hash>>32&c.mask], uint32(hash>>16)|1
-	for way := range l.tag {
-		if l.tag[way].Load() == tag {
-			if a := l.answer[way].Load(); a != nil && a.topic == topic {
-				return a
-			}
+	if l.tag[0].Load() == tag {
+		if a := l.answer[0].Load(); a != nil && a.topic == topic {
+			return a
+		}
+	}
+	if l.tag[1].Load() == tag {
+		if a := l.answer[1].Load(); a != nil && a.topic == topic {
+			return a
 		}
 	}
 	return nil

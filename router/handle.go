@@ -26,21 +26,21 @@ func (t *Topic[T]) Match(key string) iter.Seq[Match[T]] {
 }
 
 func (t *Topic[T]) match(key string, yield func(Match[T]) bool) {
-	limit := t.router.published.Load()
+	version := t.router.version.Load()
 	a := t.answer.Load()
+	if a != nil {
+		if s := a.sole(version); s != nil {
+			yield(Match[T]{Subscription: s, topic: t.name})
+			return
+		}
+	}
+	limit := t.router.published.Load()
 	if a == nil || !a.current(t.router) {
 		if a = t.refresh(a); a == nil {
 			return
 		}
 	}
-	if len(a.entries) == 1 {
-		if s := a.entries[0].only(); s != nil {
-			if s.visible(limit) {
-				yield(Match[T]{Subscription: s, topic: t.name})
-			}
-			return
-		}
-	}
+	a.settle(version, limit)
 	deliver(a.entries, reach{t.name, key, limit}, yield)
 }
 
@@ -49,7 +49,7 @@ func (t *Topic[T]) refresh(old *answer[T]) *answer[T] {
 	var q query
 	var room [inlineEntries]*entry[T]
 	r := t.router
-	if !q.split(r.seed, t.name) {
+	if !q.split(&r.seed, t.name) {
 		return nil
 	}
 	sc := r.scopeOf(&q)

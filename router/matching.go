@@ -28,7 +28,7 @@ func deliver[T any](entries []*entry[T], to reach, yield func(Match[T]) bool) {
 // It is the most frequent case, and small enough to be inlined into the hot paths.
 func (r *roster[T]) only() *Subscription[T] {
 	s := r.solo.Load()
-	if s == nil || s.extra != nil || r.more.Load() != nil {
+	if s == nil || s.extra != nil && s.extra.isSeat || r.more.Load() != nil {
 		return nil
 	}
 	return s

@@ -164,6 +164,33 @@ func TestRouterAgainstModel(t *testing.T) {
 	}
 }
 
+// TestRememberedAnswers asks for one topic until every memory knows the answer, and then
+// makes one change after the other, each of which must end what is remembered.
+func TestRememberedAnswers(t *testing.T) {
+	r := router.New[int]()
+	handle := r.Topic("a.b")
+	var m model
+	check := func() {
+		t.Helper()
+		for range 4 {
+			m.check(t, r, "a.b", "k")
+			m.compare(t, "handle", "a.b", slices.Collect(handle.Match("k")))
+		}
+	}
+	join := func(id int, group string, patterns ...string) func() {
+		return func() { m.subscribe(t, r, id, group, patterns...) }
+	}
+	leave := func(i int) func() { return func() { m.unsubscribe(i) } }
+	for _, change := range []func(){
+		join(1, "", "a.b"), leave(0), join(2, "", "a.b"), join(3, "", "a.b"), leave(0), leave(0),
+		join(4, "", "a.*"), join(5, "", "a.**"), leave(0), leave(0), join(6, "g", "a.b"), leave(0),
+		join(7, "", "a.b", "**"), join(8, "", "x.y"), leave(0), join(9, "", "**.b"), leave(0), leave(0),
+	} {
+		change()
+		check()
+	}
+}
+
 // TestManyPatterns lets the tables grow, split, fill with dead slots and shrink.
 func TestManyPatterns(t *testing.T) {
 	const n = 30_000

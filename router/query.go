@@ -3,6 +3,7 @@ package router
 import (
 	"hash/maphash"
 	"math/bits"
+	"math/rand/v2"
 	"strings"
 )
 
@@ -16,28 +17,68 @@ type query struct {
 
 // split takes the topic apart and says whether any pattern could match it: what has more
 // segments or bytes than the limits allow was never checked, and has no match.
-func (q *query) split(seed maphash.Seed, topic string) bool {
+func (q *query) split(seed *seed, topic string) bool {
 	if topic == "" || len(topic) > MaxTopicBytes {
 		return false
 	}
 	q.topic = topic
 	n, start := 0, 0
 	for start <= len(topic) {
-		if n == maxLevels {
-			return false
-		}
 		end := len(topic)
 		if i := strings.IndexByte(topic[start:], '.'); i >= 0 {
 			end = start + i
 		}
+		if n == maxLevels || end == start {
+			return false
+		}
 		q.off[n] = uint16(start)
-		q.h[n] = maphash.String(seed, topic[start:end])
+		q.h[n] = seed.hash(topic[start:end])
 		n++
 		start = end + 1
 	}
 	q.off[n] = uint16(start)
 	q.n = n
 	return true
+}
+
+// seed keeps others from choosing segments that collide: it differs per router.
+type seed struct {
+	a, b uint64
+	long maphash.Seed
+}
+
+func newSeed() seed { return seed{rand.Uint64(), rand.Uint64(), maphash.MakeSeed()} }
+
+// hash is that of a segment. Up to 16 bytes, which nearly all have, take one multiplication
+// of 64 by 64 bits (as in Wang Yi's wyhash), half the time of maphash. Patterns are found
+// by it and then compared, so a collision costs time and nothing else.
+func (s *seed) hash(segment string) uint64 {
+	n := len(segment)
+	var x, y uint64
+	switch {
+	case n > 16:
+		return maphash.String(s.long, segment)
+	case n >= 8:
+		x, y = word(segment), word(segment[n-8:])
+	case n >= 4:
+		x, y = uint64(half(segment)), uint64(half(segment[n-4:]))
+	default:
+		x = uint64(segment[0]) | uint64(segment[n>>1])<<8 | uint64(segment[n-1])<<16
+	}
+	hi, lo := bits.Mul64(x^s.a, y^s.b^uint64(n)<<56)
+	return hi ^ lo
+}
+
+// word and half return the first eight and four bytes of s; the compiler makes one load of each.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+func half(s string) uint32 {
+	_ = s[3]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
 // sum combines the hashes of the literal segments of r, which begins at segment start.

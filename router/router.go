@@ -1,7 +1,6 @@
 package router
 
 import (
-	"hash/maphash"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -13,7 +12,8 @@ type Options struct {
 	// bytes each. Default 8192; negative: none.
 	Cache int
 	// Shapes bounds the work of a match: it is how many looks it may take below one first
-	// segment, and again for the patterns that begin with a wildcard. Default 256.
+	// segment, and again for the patterns that begin with a wildcard. Default 256. A pattern with two **
+	// may take several, counted for topics of 16 segments.
 	Shapes int
 }
 
@@ -26,12 +26,13 @@ const (
 // Router knows which values are subscribed to which patterns. It is safe for concurrent
 // use; a match never waits for a change, nor a change for a match.
 type Router[T any] struct {
-	seed  maphash.Seed // differs per router, so that nobody can choose topics that collide
-	cache *cache[T]    // nil: none
+	seed  seed      // of the hashes of segments
+	cache *cache[T] // nil: none
 	// published is the ordinal up to which all subscriptions are wholly there. A match
 	// reads it first and passes over what is younger.
 	published atomic.Uint64
-	leading   scope[T] // patterns that begin with a wildcard
+	version   atomic.Uint64 // grows with each change, when all of it is done
+	leading   scope[T]      // patterns that begin with a wildcard
 	literal   [scopes]scope[T]
 
 	limit int
@@ -52,10 +53,11 @@ func NewWith[T any](opts Options) *Router[T] {
 	if opts.Shapes <= 0 {
 		opts.Shapes = defaultShapes
 	}
-	r := &Router[T]{seed: maphash.MakeSeed(), limit: opts.Shapes}
+	r := &Router[T]{seed: newSeed(), limit: opts.Shapes}
 	if opts.Cache > 0 {
 		r.cache = newCache[T](opts.Cache)
 	}
+	r.version.Store(noVersion + 1)
 	r.mu.groups = map[string]*group[T]{}
 	return r
 }
@@ -71,25 +73,25 @@ func (r *Router[T]) Match(topic, key string) iter.Seq[Match[T]] {
 }
 
 func (r *Router[T]) match(topic, key string, yield func(Match[T]) bool) {
-	limit := r.published.Load()
+	version := r.version.Load()
 	if r.cache == nil {
-		r.matchUncached(reach{topic, key, limit}, yield)
+		r.matchUncached(reach{topic, key, r.published.Load()}, yield)
 		return
 	}
 	hash := r.cache.hash(topic)
 	a := r.cache.get(hash, topic)
+	if a != nil {
+		if s := a.sole(version); s != nil {
+			yield(Match[T]{Subscription: s, topic: topic})
+			return
+		}
+	}
+	limit := r.published.Load()
 	if a == nil || !a.current(r) {
 		r.matchMissed(hash, a, reach{topic, key, limit}, yield)
 		return
 	}
-	if len(a.entries) == 1 {
-		if s := a.entries[0].only(); s != nil {
-			if s.visible(limit) {
-				yield(Match[T]{Subscription: s, topic: topic})
-			}
-			return
-		}
-	}
+	a.settle(version, limit)
 	deliver(a.entries, reach{topic, key, limit}, yield)
 }
 
@@ -99,7 +101,7 @@ const inlineEntries = 32
 func (r *Router[T]) matchUncached(to reach, yield func(Match[T]) bool) {
 	var q query
 	var room [inlineEntries]*entry[T]
-	if q.split(r.seed, to.topic) {
+	if q.split(&r.seed, to.topic) {
 		looks := 0
 		deliver(r.find(&q, r.scopeOf(&q), room[:0], &looks), to, yield)
 	}
@@ -109,7 +111,7 @@ func (r *Router[T]) matchUncached(to reach, yield func(Match[T]) bool) {
 func (r *Router[T]) matchMissed(hash uint64, old *answer[T], to reach, yield func(Match[T]) bool) {
 	var q query
 	var room [inlineEntries]*entry[T]
-	if !q.split(r.seed, to.topic) {
+	if !q.split(&r.seed, to.topic) {
 		return
 	}
 	looks := 0
@@ -157,6 +159,7 @@ func (r *Router[T]) Subscribe(value T, patterns ...Pattern) (*Subscription[T], e
 	s.stamp.Store(ordinal << 1)
 	e.add(e, s)
 	r.published.Store(ordinal)
+	r.version.Add(1)
 	return s, nil
 }
 
@@ -193,6 +196,7 @@ func (r *Router[T]) subscribe(value T, x *extra[T], patterns []Pattern) (*Subscr
 		}
 	}
 	r.published.Store(ordinal)
+	r.version.Add(1)
 	return s, nil
 }
 
@@ -234,7 +238,7 @@ type where[T any] struct {
 func (r *Router[T]) place(p Pattern) where[T] {
 	w := where[T]{scope: &r.leading, shape: shapeOf(p.text)}
 	var q query // the pattern as a topic, of which ** is a segment
-	q.split(r.seed, p.text)
+	q.split(&r.seed, p.text)
 	if p.text[0] != '*' {
 		w.scope = r.scopeOf(&q)
 	}
@@ -290,6 +294,7 @@ func (s *Subscription[T]) Unsubscribe() {
 	if s.stamp.Load()&gone != 0 {
 		return
 	}
+	defer r.version.Add(1)
 	s.stamp.Store(s.stamp.Load() | gone)
 	for i := range s.links() {
 		e := s.linkAt(i).entry

@@ -203,6 +203,33 @@ func TestRouterOrderAndOnce(t *testing.T) {
 	}
 }
 
+// TestSubscribeWhileIterating: who comes during a match is too young for it, so a loop that
+// subscribes ends; and a batch sees the same subscriptions for all of its topics.
+func TestSubscribeWhileIterating(t *testing.T) {
+	for _, patterns := range [][]string{{"a.*"}, {"a.*", "a.**", "**"}} {
+		r := router.New[int]()
+		for i := range 6 {
+			subscribe(t, r, i, patterns[i%len(patterns)])
+		}
+		n := 0
+		for range r.Match("a.b", "") {
+			subscribe(t, r, 100, patterns...)
+			if n++; n > 6 {
+				t.Fatal("the match sees who came after it began")
+			}
+		}
+		seen := map[int]int{}
+		r.MatchBatch([]string{"a.b", "a.c"}, nil, func(i int, m router.Match[int]) bool {
+			subscribe(t, r, 200, patterns...)
+			seen[i]++
+			return true
+		})
+		if seen[0] != 12 || seen[1] != 12 {
+			t.Errorf("the topics of a batch see %v subscriptions, want 12 and 12", seen)
+		}
+	}
+}
+
 func FuzzMatch(f *testing.F) {
 	f.Add("a.**.b", "a.x.b")
 	f.Add("**.*", "a")

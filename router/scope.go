@@ -112,14 +112,38 @@ func (sc *scope[T]) find(q *query, found []*entry[T], looks *int) []*entry[T] {
 	if v == nil {
 		return found
 	}
-	for _, sh := range v.shapes[v.begin[q.n]:v.begin[q.n+1]] {
-		*looks++
+	found = findFixed(v.shapes[v.begin[q.n]:v.begin[q.n+1]], q, found, looks)
+	for _, sh := range v.shapes[v.begin[maxLevels+1]:] {
+		found = sh.findGap(q, found, looks)
+	}
+	return found
+}
+
+// findFixed looks into the shapes without **, one look each. Of several it asks for all
+// slots before it looks at one, so that their misses of the cache overlap.
+func findFixed[T any](shapes []*shelf[T], q *query, found []*entry[T], looks *int) []*entry[T] {
+	*looks += len(shapes)
+	if len(shapes) == 1 {
+		sh := shapes[0]
 		if e := sh.table.get(sh.hash(q, 0), &sh.shape, q, 0); e != nil {
 			found = append(found, e)
 		}
+		return found
 	}
-	for _, sh := range v.shapes[v.begin[maxLevels+1]:] {
-		found = sh.findGap(q, found, looks)
+	var room [8]probe[T]
+	for len(shapes) > 0 {
+		n := min(len(shapes), len(room))
+		probes := room[:0]
+		for _, sh := range shapes[:n] {
+			probes = sh.probe(q, 0, 0, probes)
+		}
+		for i := range probes {
+			p := &probes[i]
+			if e := p.leaf.get(p.hash, int(p.slot), &p.shelf.shape, q, 0); e != nil {
+				found = append(found, e)
+			}
+		}
+		shapes = shapes[n:]
 	}
 	return found
 }

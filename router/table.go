@@ -88,29 +88,18 @@ func (t *table[T]) get(hash uint64, s *shape, q *query, mid int) *entry[T] {
 	if n == nil {
 		return nil
 	}
-	for i := n.at(hash); ; i = n.after(i) {
+	return n.get(hash, n.at(hash), s, q, mid)
+}
+
+// get looks from slot i on.
+func (n *node[T]) get(hash uint64, i int, s *shape, q *query, mid int) *entry[T] {
+	for ; ; i = n.after(i) {
 		switch n.slots[i].hash.Load() {
 		case hash:
 			// The entry is nil, or another one, where the slot was given up meanwhile.
 			if e := n.slots[i].entry.Load(); e != nil && s.fits(e.pattern.text, q, mid) {
 				return e
 			}
-		case slotFree:
-			return nil
-		}
-	}
-}
-
-// candidate returns the first entry with this hash without a look at it, nil if there is none.
-func (t *table[T]) candidate(hash uint64) *entry[T] {
-	n := t.leaf(hash)
-	if n == nil {
-		return nil
-	}
-	for i := n.at(hash); ; i = n.after(i) {
-		switch n.slots[i].hash.Load() {
-		case hash:
-			return n.slots[i].entry.Load()
 		case slotFree:
 			return nil
 		}

@@ -23,6 +23,6 @@
 //
 // # Goroutines
 //
-// [Runtime.Run] starts one per subscriber and one that watches files; it returns when all
-// of them have ended. Nothing runs before Run or after it.
+// [Runtime.Run] starts one per subscriber, one that follows the log and wakes whom new events
+// concern, one that watches files and one for retention; it returns when all of them have ended. Nothing runs before Run or after it.
 package runtime

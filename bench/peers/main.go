@@ -16,13 +16,14 @@ import (
 	"github.com/avx-platform/avxrt/bench/peers/e2earea"
 	"github.com/avx-platform/avxrt/bench/peers/harness"
 	"github.com/avx-platform/avxrt/bench/peers/logarea"
+	"github.com/avx-platform/avxrt/bench/peers/routerarea"
 	"github.com/avx-platform/avxrt/bench/peers/wasmarea"
 )
 
-// areas gives the cases of each area; nil: none yet.
+// areas gives the cases of each area.
 var areas = map[string]func(quick bool) []harness.Case{
 	"log":    logarea.Cases,
-	"router": nil,
+	"router": routerarea.Cases,
 	"wasm":   wasmarea.Cases,
 	"e2e":    e2earea.Cases,
 }
