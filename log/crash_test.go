@@ -48,6 +48,7 @@ func (f reuseFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCa
 func TestPowerLoss(t *testing.T) {
 	crashes := fault.Size(t, 3000, 100_000)
 	p := fault.Prove(t, "P2", "power losses", "an event acknowledged as durable survives power loss; cursor, state, emits and dead letters agree")
+	once := fault.Prove(t, "P3", "power losses", "an event changes a subscriber's state, emits and dead letters exactly once")
 	rng := p.Rand()
 	for done := 0; done < crashes; {
 		fs := vfs.NewCrashableMem()
@@ -65,6 +66,7 @@ func TestPowerLoss(t *testing.T) {
 					t.Fatal(err)
 				}
 				p.Injected(1)
+				once.Injected(1)
 				done++
 			}
 		}
@@ -81,6 +83,39 @@ func TestPowerLoss(t *testing.T) {
 			t.Errorf("the test does not find %s", name)
 		}
 	}
+	if findsSplit(rng) {
+		once.Breach()
+	} else {
+		t.Error("the test does not find a cursor that is committed before the state")
+	}
+}
+
+// findsSplit says whether the checks notice a subscriber whose cursor and state are two commits.
+func findsSplit(rng *rand.Rand) bool {
+	for range 200 {
+		fs := vfs.NewCrashableMem()
+		h := &history{rng: rng}
+		if err := h.open(reuseFS{fs}); err != nil {
+			return false
+		}
+		found := false
+		h.between = func() {
+			clone := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
+			found = found || h.check(reuseFS{clone}) != nil
+		}
+		for range 10 {
+			if err := h.step(); err != nil {
+				return false
+			}
+		}
+		if err := h.l.Close(); err != nil {
+			return false
+		}
+		if found {
+			return true
+		}
+	}
+	return false
 }
 
 // findsBreach says whether the checks notice a broken file system within some histories.
@@ -128,6 +163,7 @@ type history struct {
 	durable int     // events that were acknowledged as durable, by count of ids
 	cursor  abi.Seq // of the subscriber, as last committed
 	counted int
+	between func() // the planted breach of P3: the cursor is a commit of its own, and this is called behind it
 }
 
 // crashOptions give a log a small index, so that its files are written all the time.
@@ -187,6 +223,13 @@ func (h *history) handle(d log.Durability) error {
 		}
 	}
 	c.Writes = []log.StateWrite{{Key: []byte("n"), Value: []byte(strconv.Itoa(counted))}}
+	if h.between != nil {
+		if _, err := h.l.Commit(ctx, &log.Commit{Subscriber: "s", StateVersion: 1, From: c.From, To: c.To}, log.Durable); err != nil {
+			return err
+		}
+		h.between()
+		c.From = c.To
+	}
 	if _, err := h.l.Commit(ctx, &c, d); err != nil {
 		return err
 	}
