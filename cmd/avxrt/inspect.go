@@ -22,6 +22,7 @@ const maxInspected = 32 << 20
 var errRefused = errors.New("a node would refuse this module")
 
 func (a *app) inspectVerb() *cobra.Command {
+	output := ""
 	cmd := &cobra.Command{
 		Use:   "inspect MODULE.wasm",
 		Short: "Say what a module is, asks for and costs",
@@ -36,7 +37,7 @@ refuse it.`,
 			if err != nil {
 				return err
 			}
-			switch a.output {
+			switch output {
 			case "text":
 				a.printReport(args[0], report)
 			case "json":
@@ -46,7 +47,7 @@ refuse it.`,
 					return err
 				}
 			default:
-				return &usageError{fmt.Errorf("-o %s is unknown; use text or json", a.output)}
+				return &usageError{fmt.Errorf("-o %s is unknown; use text or json", output)}
 			}
 			if report.Verdict != "" {
 				return errRefused
@@ -54,7 +55,7 @@ refuse it.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&a.output, "output", "o", "text", "text or json")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	return cmd
 }
 

@@ -120,8 +120,13 @@ type LoadError struct {
 	Reason string
 }
 
-// Error gives module and reason.
-func (e *LoadError) Error() string { return "module " + e.Module + ": " + e.Reason }
+// maxReason bounds what is said of a module.
+const maxReason = 2000
+
+// Error gives module and reason, fit to print: names in it are the module's own.
+func (e *LoadError) Error() string {
+	return "module " + e.Module + ": " + clean([]byte(e.Reason), maxReason)
+}
 
 // Load checks and compiles a module. name is for messages. The error is a [*LoadError]
 // where the module is at fault.
