@@ -126,7 +126,7 @@ func TestLimitsHold(t *testing.T) {
 			if r.Fuel > limits.Fuel+limits.Fuel/100+oneCall {
 				t.Errorf("%s burnt %d of %d fuel", g.Name, r.Fuel, limits.Fuel)
 			}
-			if burnt > 500*time.Millisecond {
+			if burnt > 500*time.Millisecond && !raceEnabled {
 				t.Errorf("%s used %v of processor time", g.Name, burnt)
 			}
 			if i.MemoryBytes() > limits.Memory {
@@ -263,6 +263,9 @@ func unmeteredLoop(t testing.TB, n int) func() {
 	}
 }
 
+// tooBusy is how late a victim beside a loop in Go may be for its lateness to say anything.
+const tooBusy = 60 * time.Millisecond
+
 // TestNeighbours is P9: a victim at a steady pace beside each hostile guest, on both engines.
 // A guest that computes takes a processor, so the measure is a victim beside a loop in Go.
 func TestNeighbours(t *testing.T) {
@@ -276,11 +279,16 @@ func TestNeighbours(t *testing.T) {
 	calm := func() time.Duration {
 		worst := time.Duration(0)
 		for range 3 {
-			worst = max(worst, victimP99(t, victim, func() { spin(10 * time.Millisecond) }))
+			worst = max(worst, victimP99(t, victim, 100, func() { spin(10 * time.Millisecond) }))
 		}
 		return worst
 	}
-	limitOf := func(calm time.Duration) time.Duration { return max(2*calm, calm+2*time.Millisecond) }
+	limitOf := func(calm time.Duration) time.Duration {
+		if calm > tooBusy {
+			t.Skipf("this machine is too busy to measure: p99 %v beside a loop in Go", calm)
+		}
+		return max(2*calm, calm+2*time.Millisecond)
+	}
 	base := calm()
 	for n := range rounds {
 		for k := range 2 {
@@ -290,10 +298,10 @@ func TestNeighbours(t *testing.T) {
 				if err != nil || slices.Contains(g.Ends, "load") {
 					continue
 				}
-				p99 := victimP99(t, victim, func() { runOnce(t, m) })
-				for try := 0; try < 5 && p99 > limitOf(base); try++ {
+				p99 := victimP99(t, victim, 100, func() { runOnce(t, m) })
+				for try := 0; try < 3 && p99 > limitOf(base); try++ {
 					base = max(base, calm())
-					p99 = min(p99, victimP99(t, victim, func() { runOnce(t, m) }))
+					p99 = min(p99, victimP99(t, victim, 100, func() { runOnce(t, m) }))
 				}
 				if p99 > limitOf(base) && !raceEnabled {
 					t.Errorf("beside %s (%s): p99 %v, beside a busy loop %v", g.Name, name, p99, base)
@@ -308,8 +316,8 @@ func TestNeighbours(t *testing.T) {
 	// The planted breach: a guest without fuel, while garbage is collected.
 	unmetered := unmeteredLoop(t, int(limit.Milliseconds()+20)*10_000_000)
 	p99 := time.Duration(0)
-	for try := 0; try < 5 && p99 <= limit; try++ {
-		p99 = victimP99(t, victim, func() {
+	for try := 0; try < 3 && p99 <= limit; try++ {
+		p99 = victimP99(t, victim, 12, func() {
 			go goruntime.GC()
 			unmetered()
 		})
@@ -336,7 +344,7 @@ func runOnce(t *testing.T, m *sandbox.Module) {
 
 // victimP99 gives a victim an event each millisecond while the neighbour runs, and returns
 // how late the answers were.
-func victimP99(t *testing.T, m *sandbox.Module, neighbour func()) time.Duration {
+func victimP99(t *testing.T, m *sandbox.Module, events int, neighbour func()) time.Duration {
 	t.Helper()
 	i, err := m.Instantiate(context.Background(), testConfig, memState{})
 	if err != nil {
@@ -352,7 +360,6 @@ func victimP99(t *testing.T, m *sandbox.Module, neighbour func()) time.Duration 
 		}
 	}()
 	var late []time.Duration
-	const events = 200
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for n := range events {
@@ -366,7 +373,7 @@ func victimP99(t *testing.T, m *sandbox.Module, neighbour func()) time.Duration 
 	stop.Store(true)
 	<-ended
 	slices.Sort(late)
-	return late[events*99/100-1]
+	return late[max(events*99/100-1, 0)]
 }
 
 // TestReplay is P11 within one machine: the same events and module give the same bytes, on
