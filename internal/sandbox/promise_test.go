@@ -231,10 +231,10 @@ func TestCollectionWhileBurning(t *testing.T) {
 	}
 	// The same loop without fuel shows that the test can fail.
 	bare := time.Duration(0)
-	for try := 0; try < 5 && bare < 20*time.Millisecond; try++ { // the machine may not let us collect meanwhile
+	for try := 0; try < 20 && bare < 20*time.Millisecond; try++ { // the machine may not let us collect meanwhile
 		_, bare, _ = beside(unmeteredLoop(t, 400_000_000))
 	}
-	if bare < 20*time.Millisecond {
+	if bare < 20*time.Millisecond && !raceEnabled { // which slows the collections, not the guest
 		t.Errorf("without fuel collections waited %v only", bare)
 	}
 }
