@@ -41,6 +41,8 @@ func Cases(quick bool) []harness.Case {
 	}
 	fixture := &shelf{patterns: natsFixture}
 	add("router/hot", us, allRivals, fixture, copies, false)
+	add("router/hot-handle", usHandle, []maker{nats}, fixture, copies, false)
+	out = append(out, parallel(fixture, copies, z))
 	hundred := &shelf{patterns: func() []string { return mixed(100_000) }}
 	add("router/unique-100k", us, allRivals, hundred, func() []string { return never(z.unique, 100_000) }, true)
 	for _, rival := range allRivals {
@@ -57,6 +59,7 @@ func Cases(quick bool) []harness.Case {
 		one := []maker{rival}
 		add("router/uniform-1m", us, one, literal, func() []string { return draw(65536, million, false, order) }, false)
 		add("router/zipf-1m", us, one, literal, func() []string { return draw(65536, million, true, order) }, false)
+		out = append(out, batching(literal, rival, z))
 		if !quick {
 			add("router/uniform-1m-mixed", us, one, mix, func() []string { return draw(65536, million, false, thing) }, false)
 			add("router/zipf-1m-mixed", us, one, mix, func() []string { return draw(65536, million, true, thing) }, false)
@@ -66,10 +69,12 @@ func Cases(quick bool) []harness.Case {
 	return out
 }
 
+const hotTopic = "synadia.nats.jetstream.nkeys"
+
 // copies is one topic in several places of memory, as it comes with messages: no side finds
 // it by its address.
 func copies() []string {
-	return texts(8, func(int) string { return strings.Clone("synadia.nats.jetstream.nkeys") })
+	return texts(8, func(int) string { return strings.Clone(hotTopic) })
 }
 
 // shelf keeps what was filled last, ours and one rival, since neighbouring cases share it.
@@ -88,7 +93,7 @@ func (s *shelf) filled(m maker, rival bool) (matcher, error) {
 	}
 	if rival {
 		for name := range s.have {
-			if name != us.name && name != usUncached.name {
+			if !strings.HasPrefix(name, us.name) {
 				delete(s.have, name)
 			}
 		}
@@ -213,6 +218,59 @@ func during(m matcher, topics []string, long time.Duration, warm int) harness.Me
 	took := time.Since(start)
 	sink.Add(int64(sum))
 	return harness.Measure{Count: count, Took: took}
+}
+
+// batchSize is that of a batch of topics: what the log writes as one group is of this order.
+const batchSize = 256
+
+// batching is router/uniform-1m with our batches; no rival has any.
+func batching(w *shelf, rival maker, z size) harness.Case {
+	c := &matching{name: "router/uniform-1m-batch", ours: us, rival: rival, shelf: w, size: z,
+		topics: func() []string { return draw(65536, million, false, order) }}
+	h := c.harness()
+	h.Ours = func(string) (harness.Measure, error) {
+		return duringBatches(c.mine.(*ours), c.myTopics, z), nil
+	}
+	return h
+}
+
+func duringBatches(o *ours, topics []string, z size) harness.Measure {
+	for i := 0; i+batchSize <= z.warm; i += batchSize {
+		o.batch(topics[i : i+batchSize])
+	}
+	count, sum, i := 0, 0, 0
+	start := time.Now()
+	for time.Since(start) < z.long {
+		s, _ := o.batch(topics[i : i+batchSize])
+		sum += s
+		count += batchSize
+		if i += batchSize; i == len(topics) {
+			i = 0
+		}
+	}
+	took := time.Since(start)
+	sink.Add(int64(sum))
+	return harness.Measure{Count: count, Took: took}
+}
+
+// parallel is router/hot by two goroutines at once; the figure is the time of one match in
+// one of them.
+func parallel(w *shelf, topics func() []string, z size) harness.Case {
+	c := &matching{name: "router/hot-parallel", ours: us, rival: nats, shelf: w, topics: topics, size: z}
+	h := c.harness()
+	both := func(m *matcher, topics *[]string) harness.Side {
+		return func(string) (harness.Measure, error) {
+			var wg sync.WaitGroup
+			var out [2]harness.Measure
+			for i := range out {
+				wg.Go(func() { out[i] = during(*m, *topics, z.long, z.warm) })
+			}
+			wg.Wait()
+			return harness.Measure{Count: out[0].Count + out[1].Count, Took: out[0].Took + out[1].Took}, nil
+		}
+	}
+	h.Ours, h.Theirs = both(&c.mine, &c.myTopics), both(&c.theirs, &c.theirsTopics)
+	return h
 }
 
 // sink keeps the compiler from dropping what is measured.

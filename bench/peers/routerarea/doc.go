@@ -7,6 +7,9 @@
 //     without, which is its faster setting for many topics (nats-server #4341).
 //   - gsl: nats-server's generic sublist, which calls a func for each result and allocates none.
 //   - mochi: the index of mochi-mqtt, which a broker asks for each message.
+//   - Ours is asked topic by topic, as they are. router/hot-handle has a handle on the topic,
+//     router/uniform-1m-batch batches of 256, which no rival has; router/hot-parallel two
+//     goroutines at once.
 //   - asaskevich, watermill, channel: buses within a process. Watermill's gochannel has a
 //     buffer as large as a batch; the channel has a reader that does nothing but add.
 //

@@ -43,8 +43,14 @@ var (
 	gslMaker   = maker{"gsl", func() matcher { return &generic{gsl.NewSublist[int]()} }, natsSpelling}
 	mochi      = maker{"mochi", func() matcher { return &mochiIndex{mqtt.NewTopicsIndex()} }, mqttSpelling}
 	allRivals  = []maker{nats, natsPlain, gslMaker, mochi}
+	usHandle   = maker{"avxrt/handle", newHandled, ourSpelling}
 	usUncached = maker{"avxrt/uncached", func() matcher { return &ours{router.NewWith[int](router.Options{Cache: -1})} }, ourSpelling}
 )
+
+func newHandled() matcher {
+	r := router.New[int]()
+	return &handled{ours{r}, r.Topic(hotTopic)}
+}
 
 type ours struct{ r *router.Router[int] }
 
@@ -62,6 +68,30 @@ func (o *ours) add(pattern string, id int) (func(), error) {
 
 func (o *ours) match(topic string) (sum, n int) {
 	for m := range o.r.Match(topic, "") {
+		sum += m.Subscription.Value
+		n++
+	}
+	return sum, n
+}
+
+// batch returns the sum of the numbers that the topics reach, and how many they are.
+func (o *ours) batch(topics []string) (sum, n int) {
+	o.r.MatchBatch(topics, nil, func(_ int, m router.Match[int]) bool {
+		sum += m.Subscription.Value
+		n++
+		return true
+	})
+	return sum, n
+}
+
+// handled is ours for one topic that is known before.
+type handled struct {
+	ours
+	topic *router.Topic[int]
+}
+
+func (h *handled) match(string) (sum, n int) {
+	for m := range h.topic.Match("") {
 		sum += m.Subscription.Value
 		n++
 	}
