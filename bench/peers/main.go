@@ -33,7 +33,7 @@ func main() {
 	quick := flag.Bool("quick", false, "less work for each case: an area within 45 s on two cores")
 	only := flag.String("only", "", "cases whose \"name rival=rival\" contains this text")
 	pairs := flag.Int("pairs", harness.MinPairs, fmt.Sprintf("pairs of runs for each case, at least %d", harness.MinPairs))
-	dir := flag.String("dir", "", "folder for the data, on a real disk (default: that of temporary files)")
+	dir := flag.String("dir", dataFolder(), "folder for the data, on a real disk")
 	flag.Parse()
 
 	cases, err := pick(areas, *area, *quick, *only)
