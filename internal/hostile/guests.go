@@ -281,6 +281,7 @@ func flooding() []Guest {
 		{"poll-many", plain(forever(i32(0), i32(1<<20), i32(1<<17), i32(2048), call(pollOneoff), drop)), byFuel},
 		{"clock-flood", plain(forever(i32(1), 0x42, 0, i32(64), call(clockTime), drop)), byFuel},
 		{"next-held", plain(forever(i32(0), i32(0), call(next), 0x45, 0x04, 0x40, i32(0), 0x0f, 0x0b)), []string{"fuel", ""}},
+		{"next-after-end", plain(forever(i32(16), i32(65536), call(next), drop)), byFuel},
 		{"fail-flood", plain(forever(i32(1), i32(0), i32(100), call(fail))), byFuel},
 	}
 }

@@ -161,9 +161,13 @@ func (i *Instance) advance() bool {
 	if len(s.emits) >= abi.MaxBatchEmits || s.emitBytes >= abi.MaxBatchEmitBytes || s.stateBytes >= i.limits.StateBytes {
 		return false
 	}
+	if s.ended { // it asks again: no new budget for that, or it could ask for ever
+		return false
+	}
 	ev := i.batch.Next()
 	i.meter.fresh = true
 	if ev == nil {
+		s.ended = true
 		return false
 	}
 	s.current = ev

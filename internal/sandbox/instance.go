@@ -276,6 +276,7 @@ type staged struct {
 	reply           []byte
 
 	current *abi.Event // in hand; nil: none
+	ended   bool       // the guest was told that there are no more
 	held    bool       // current did not fit into the guest's buffer and is given by the next call
 	failure *Failure
 	event   stagedEvent

@@ -38,10 +38,12 @@ type watchdog struct {
 	once sync.Once
 }
 
-// sighting is when an instance was last seen to make progress.
+// sighting is what an instance had done when it was last seen, and how many looks ago. Looks
+// are counted, not time: while the whole process is stopped, or the machine asleep, nobody
+// makes progress and nobody is stuck.
 type sighting struct {
 	beat, seq uint64
-	at        time.Time
+	looks     int
 }
 
 func newWatchdog(opts Options) *watchdog {
@@ -63,23 +65,24 @@ func (w *watchdog) run() {
 		select {
 		case <-w.stop:
 			return
-		case now := <-tick.C:
-			w.look(now)
+		case <-tick.C:
+			w.look()
 		}
 	}
 }
 
 // look ends the process if an instance is stuck.
-func (w *watchdog) look(now time.Time) {
+func (w *watchdog) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, s := range w.mu.instances {
 		beat, seq := i.meter.beat.Load(), i.current.Load()
-		if !i.meter.running.Load() || beat != s.beat || seq != s.seq || s.at.IsZero() {
-			s.beat, s.seq, s.at = beat, seq, now
+		if !i.meter.running.Load() || beat != s.beat || seq != s.seq {
+			s.beat, s.seq, s.looks = beat, seq, 0
 			continue
 		}
-		if silent := now.Sub(s.at); silent > max(stuckFactor*i.limits.Time, w.least) {
+		s.looks++
+		if silent := time.Duration(s.looks) * watchStep; silent > max(stuckFactor*i.limits.Time, w.least) {
 			w.logger.Error("a guest does not come back and cannot be stopped; the process ends, start it again and take the module out",
 				"subscriber", i.config.Subscriber, "digest", i.module.digest, "seq", seq, "silent", silent)
 			w.exit(ExitStuck)
