@@ -2,6 +2,7 @@ package log
 
 import (
 	"errors"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -77,9 +78,6 @@ func (k *chunkCursor) fill(seq abi.Seq, backward bool) error {
 	k.window = nil
 	defer func() { _ = k.close() }()
 	for copied, read := 0, 0; copied < windowBytes && read < reopenBytes; {
-		if seq == 0 || seq > k.l.Head() || k.l.tail.find(seq) != nil {
-			break
-		}
 		first, raw, err := k.read(seq, backward)
 		if err == nil {
 			err = k.open(&k.own, first, raw)
@@ -99,6 +97,9 @@ func (k *chunkCursor) fill(seq abi.Seq, backward bool) error {
 		k.append(e, backward)
 		if seq = e.last + 1; backward {
 			seq = e.first - 1
+		}
+		if seq == 0 || seq > k.l.Head() || k.l.tail.find(seq) != nil {
+			break
 		}
 	}
 	return nil
@@ -128,7 +129,7 @@ func (k *chunkCursor) read(seq abi.Seq, backward bool) (first abi.Seq, raw []byt
 	if err := k.close(); err != nil {
 		return 0, nil, err
 	}
-	it, err := k.l.db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: []byte{spaceChunk + 1}})
+	it, err := chunkRows(k.l.db, math.MaxUint64)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -141,6 +142,15 @@ func (k *chunkCursor) read(seq abi.Seq, backward bool) (first abi.Seq, raw []byt
 		err = damage(seq, "it is missing")
 	}
 	return first, raw, err
+}
+
+// chunkRows iterates over the chunks that begin at last or below.
+func chunkRows(db pebble.Reader, last abi.Seq) (*pebble.Iterator, error) {
+	upper := []byte{spaceChunk + 1}
+	if last < math.MaxUint64 {
+		upper = chunkKey(nil, last+1)
+	}
+	return db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceChunk}, UpperBound: upper})
 }
 
 // holds tells whether seq lies in the chunk, or the chunk is too damaged to tell.

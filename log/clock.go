@@ -102,17 +102,17 @@ func (l *leaps) since(seq abi.Seq) (by int64) {
 // youngest event the monotonic clock or the wall clock, whichever says less.
 func (l *Log) seqByAge(age time.Duration) (abi.Seq, error) {
 	head := l.Head()
-	if head == 0 {
+	switch {
+	case head == 0:
 		return 1, nil
+	case l.opts.wallAge:
+		return l.SeqAtTime(l.opts.now().UnixNano() - int64(age))
 	}
 	youngest, err := l.appendedAt(head)
 	if err != nil {
 		return 0, err
 	}
 	now := min(l.sinceSeen(youngest), l.opts.now().UnixNano())
-	if l.opts.wallAge {
-		return l.SeqAtTime(l.opts.now().UnixNano() - int64(age))
-	}
 	return l.searchTime(func(seq abi.Seq) (bool, error) {
 		at, err := l.appendedAt(seq)
 		if errors.Is(err, ErrNotFound) { // dropped while the search went on

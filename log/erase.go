@@ -158,10 +158,10 @@ func (l *Log) Redact(ctx context.Context, seq abi.Seq, reason string) (RedactRep
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if err == nil && !c.dropped(int(seq-c.first)) && isAudit(c.topics[c.topicOf(int(seq-c.first))]) {
-			return fmt.Errorf("event %d tells of an erasure and is kept as long as what it tells of", seq)
-		}
 		if err == nil {
+			if i := int(seq - c.first); !c.dropped(i) && isAudit(c.topics[c.topicOf(i)]) {
+				return fmt.Errorf("event %d tells of an erasure and is kept as long as what it tells of", seq)
+			}
 			raw, err = rewrite(c, func(i int) erasure {
 				if c.first+abi.Seq(i) == seq {
 					return redact

@@ -79,7 +79,8 @@ const importBatch = 512
 // Times, ids and sources stay; seqs and versions are given anew. An event whose (source,
 // id) is within the window of deduplication is not appended again, so an import of no more
 // than Options.DedupeWindow events can be repeated when it was cut short; of a longer one,
-// leave out the lines that the report says were done. progress, which may be nil, is told how many lines are done.
+// leave out the lines that the report says were done. progress, which may be nil, is told
+// how many lines are done.
 func (l *Log) Import(ctx context.Context, r io.Reader, progress func(lines int)) (ImportReport, error) {
 	in := bufio.NewReaderSize(r, 1<<20)
 	var report ImportReport

@@ -107,7 +107,7 @@ func (l *Log) takeBack(dir string, seq abi.Seq) (at abi.Seq, err error) {
 // groupBorder returns the last seq at or below seq behind which no group reaches: an append
 // and a commit are in the fork as a whole or not at all.
 func groupBorder(db *pebble.DB, seq abi.Seq) (abi.Seq, error) {
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: chunkKey(nil, seq+1)})
+	it, err := chunkRows(db, seq)
 	if err != nil {
 		return 0, err
 	}

@@ -3,6 +3,7 @@ package log
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"slices"
 	"sync/atomic"
 
@@ -209,7 +210,7 @@ func (l *Log) withChunk(seq abi.Seq, fn func(*chunk) error) error {
 	if done, err := l.withPlaced(seq, fn); done || err != nil {
 		return err
 	}
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: []byte{spaceChunk + 1}})
+	it, err := chunkRows(l.db, math.MaxUint64)
 	if err != nil {
 		return err
 	}

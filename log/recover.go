@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 
@@ -185,7 +186,7 @@ func readEnd(db pebble.Reader) (end logEnd, err error) {
 	if end.quiet, err = readUint64(db, metaQuiet); err != nil {
 		return end, err
 	}
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: []byte{spaceChunk + 1}})
+	it, err := chunkRows(db, math.MaxUint64)
 	if err != nil {
 		return end, err
 	}
@@ -249,7 +250,7 @@ func (l *Log) compareChain(m mark) (*DamageError, error) {
 	if m.seq < l.First() {
 		return nil, nil
 	}
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: chunkKey(nil, 0), UpperBound: []byte{spaceChunk + 1}})
+	it, err := chunkRows(l.db, math.MaxUint64)
 	if err != nil {
 		return nil, err
 	}

@@ -90,6 +90,7 @@ func (s *sequencer) stageEvents(r *request) error {
 				return err
 			}
 			if first != nil {
+				s.l.counters.duplicates.Add(1)
 				receipt.Seq, receipt.Version, receipt.Duplicate = first.Seq, first.Version, true
 				continue
 			}
@@ -142,7 +143,6 @@ func (s *sequencer) duplicate(hash uint64, ev *abi.Event) (*abi.Event, error) {
 	if err != nil || first.ID != ev.ID || first.Source != ev.Source {
 		return nil, err
 	}
-	s.l.counters.duplicates.Add(1)
 	return &first, nil
 }
 

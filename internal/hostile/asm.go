@@ -8,7 +8,6 @@ type module struct {
 	bodies  []body
 	exports map[string]int // to functions
 	pages   int
-	maxPage int
 	table   []int // functions in the table; nil: no table
 	start   int   // function index, -1 for none
 	passive []byte
