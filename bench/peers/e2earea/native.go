@@ -4,11 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/avx-platform/avxrt/bench/peers/harness"
 )
 
 // native is a handler in Go that keeps its counters and the seq of the last message in Pebble,
@@ -27,7 +28,7 @@ type native struct {
 var cursorKey = []byte("cursor")
 
 func openNative(dir string) (*native, error) {
-	db, err := pebble.Open(dir, &pebble.Options{FormatMajorVersion: pebble.FormatNewest, Logger: quiet{}})
+	db, err := pebble.Open(dir, &pebble.Options{FormatMajorVersion: pebble.FormatNewest, Logger: harness.Quiet{}})
 	if err != nil {
 		return nil, err
 	}
@@ -106,14 +107,4 @@ func (n *native) state() (counters, error) {
 		c[string(it.Key()[len("counter/"):])] = v
 	}
 	return c, it.Close()
-}
-
-// quiet drops what Pebble tells; a store that fails ends the program, as is Pebble's default.
-type quiet struct{}
-
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Errorf(string, ...any) {}
-func (quiet) Fatalf(format string, a ...any) {
-	fmt.Fprintf(os.Stderr, format+"\n", a...)
-	os.Exit(1)
 }

@@ -3,14 +3,13 @@ package logarea
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"os"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
 
 	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/bench/peers/harness"
 	"github.com/avx-platform/avxrt/log"
 )
 
@@ -24,19 +23,9 @@ type pebbleStore struct {
 	seq   atomic.Uint64 // the last one given; the writers share it
 }
 
-// quiet drops what Pebble tells; a store that fails ends the program, as is Pebble's default.
-type quiet struct{}
-
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Errorf(string, ...any) {}
-func (quiet) Fatalf(format string, a ...any) {
-	fmt.Fprintf(os.Stderr, format+"\n", a...)
-	os.Exit(1)
-}
-
 func openPebble(dir string, d log.Durability) (store, error) {
 	opts := &pebble.Options{
-		FormatMajorVersion: pebble.FormatNewest, Logger: quiet{},
+		FormatMajorVersion: pebble.FormatNewest, Logger: harness.Quiet{},
 		CacheSize: 256 << 20, MemTableSize: 64 << 20, MemTableStopWritesThreshold: 4,
 		L0StopWritesThreshold: 1000, LBaseMaxBytes: 256 << 20, BytesPerSync: 1 << 20, WALBytesPerSync: 1 << 20,
 	}
