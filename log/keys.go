@@ -20,10 +20,16 @@ const (
 	spaceSnapshot   = 0x16 // stream hash, version → snapshot of the stream
 	spaceStream     = 0x17 // stream hash → stream row
 	spaceUndo       = 0x18 // owner, head, number → before-images
+	spaceControl    = 0x1b // subscriber → control row
+	spaceLetterMore = 0x1c // subscriber, seq → what else is known of a dead letter
 	spaceIndexV1    = 0x40 // format 1: stream hash, first version → where these versions lie
 	spaceIndex      = 0x41 // stream hash, first version → postings
 	spaceChunk      = 0x80 // first seq → chunk
 )
+
+// subscriberSpaces are those in which a subscriber has rows of its own behind its name, and
+// which it leaves empty when it is dropped. The control row is not among them: it stays.
+var subscriberSpaces = []byte{spaceCursor, spaceState, spaceDeadLetter, spaceParked, spaceLetterMore}
 
 const maxTopicBytes = 255
 
@@ -64,6 +70,12 @@ func statePrefix(dst []byte, subscriber string, version uint32) []byte {
 func deadLetterKey(dst []byte, subscriber string, seq abi.Seq) []byte {
 	return binary.BigEndian.AppendUint64(named(dst, spaceDeadLetter, subscriber), uint64(seq))
 }
+
+func letterMoreKey(dst []byte, subscriber string, seq abi.Seq) []byte {
+	return binary.BigEndian.AppendUint64(named(dst, spaceLetterMore, subscriber), uint64(seq))
+}
+
+func controlKey(dst []byte, subscriber string) []byte { return named(dst, spaceControl, subscriber) }
 
 // successor returns the first key after all those that begin with prefix, nil if there is none.
 func successor(prefix []byte) []byte {

@@ -285,6 +285,10 @@ func checkRow(key, value []byte) (err error) {
 		_, err = decodeDeadLetter(0, value)
 	case spaceParked:
 		_, err = decodeParked(value)
+	case spaceLetterMore:
+		_, err = decodeLetterMore(value)
+	case spaceControl:
+		_, err = decodeControl(value)
 	case spaceProducer:
 		_, err = decodeProducer(value)
 	case spaceStream:
