@@ -56,11 +56,11 @@ func TestPoisonBlocksNobody(t *testing.T) {
 	count := fault.Size(t, 1000, 100_000)
 	p := fault.Prove(t, "P15", "poisoned events", "a poisoned event blocks nobody for more than its attempts and is never lost")
 	rng := p.Rand()
-	log := poison(rng, count)
+	all := poison(rng, count)
 	data := t.TempDir()
 	n := start(t, poisonManifest(t, "park"), data)
-	for i := 0; i < len(log.events); i += 1000 {
-		if _, err := n.client.Publish(context.Background(), log.events[i:min(i+1000, len(log.events))], "durable"); err != nil {
+	for i := 0; i < len(all.events); i += 1000 {
+		if _, err := n.client.Publish(context.Background(), all.events[i:min(i+1000, len(all.events))], "durable"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -69,8 +69,8 @@ func TestPoisonBlocksNobody(t *testing.T) {
 		n.kill(t)
 		n = start(t, poisonManifest(t, "park"), data)
 	}
-	p.Injected(len(log.letters))
-	if problem := n.poisonGone(t, log); problem != "" {
+	p.Injected(len(all.letters))
+	if problem := n.poisonGone(t, all); problem != "" {
 		t.Error(problem)
 	}
 	n.drain(t)
