@@ -14,11 +14,15 @@ import (
 type position struct {
 	log.Cursor
 	parked []log.Parked
+	past   past
 }
 
 func (r *Runtime) position(name string) (p position, err error) {
 	if p.Cursor, err = r.store.Cursor(name); err == nil {
 		p.parked, err = r.store.Parked(name)
+	}
+	if err == nil {
+		p.past, err = r.past(name, p)
 	}
 	return p, err
 }
@@ -117,7 +121,7 @@ func (l *lineReader) close() {
 func (s *subscription) condemn(v delivery.Verdict) bool {
 	c := &log.Commit{To: v.To, Parked: parkedRows(v.Parked)}
 	if v.Letter != nil {
-		c.DeadLetters = []log.DeadLetter{s.letter(v.Letter)}
+		c.DeadLetters = []log.DeadLetter{s.letter(v.Letter, nil)}
 	}
 	if _, err := s.commit(c); err != nil {
 		return s.refused(err)

@@ -23,7 +23,8 @@ type State string
 const (
 	StateRunning  State = "running"
 	StateRetrying State = "retrying" // an event waits for its next attempt
-	StateStopped  State = "stopped"  // until a new generation; Reason says why
+	StatePaused   State = "paused"   // until an operator resumes it
+	StateStopped  State = "stopped"  // until a new generation, or until it is resumed; Reason says why
 	StateFailed   State = "failed"   // the store gave an error; until a restart
 )
 
@@ -38,11 +39,12 @@ type SubscriberStatus struct {
 	Digest      string
 	Generation  int
 	Cursor      abi.Seq // next seq that it has not dealt with
+	Mark        abi.Seq // below it, what it does is done again after a reset; 0: it was never reset
 	Needs       abi.Seq // the first that it may still run: below Cursor where a blocked key waits
 	BlockedKeys int     // keys whose first event waits for its next attempt, or for an operator
 	PassedOver  int     // events that wait behind those, counted since the start of the process
-	LagEvents   uint64  // seqs between the cursor and the head, wanted or not
-	LagSeconds  float64 // age of the first of them
+	LagEvents   uint64  // seqs between the cursor and the head, wanted or not; 0 if none is wanted
+	LagSeconds  float64 // age of the first event that concerns it and is not dealt with
 	Handled     uint64
 	Emitted     uint64
 	Traps       uint64
@@ -116,13 +118,7 @@ func (s *subscription) statusNow() SubscriberStatus {
 	if idle { // nothing below passed concerns it: it would have been woken before that was raised
 		st.Cursor = max(st.Cursor, passed)
 	}
-	head := s.r.store.Head()
-	if st.Cursor <= head {
-		st.LagEvents = uint64(head - st.Cursor + 1)
-		if ev, err := s.r.store.Event(st.Cursor); err == nil {
-			st.LagSeconds = time.Since(time.Unix(0, ev.Appended)).Seconds()
-		}
-	}
+	s.lag(&st)
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
 	st.Problem = s.r.mu.problems[s.name]
@@ -143,7 +139,9 @@ func (s *subscription) setState(state State, reason string) {
 // publishStatus copies what others may see of the goroutine's own.
 func (s *subscription) publishStatus() {
 	state, reason := StateRunning, ""
-	if stopped := s.machine.Stopped(); stopped != "" {
+	if s.past.Paused {
+		state, reason = StatePaused, s.past.Reason
+	} else if stopped := s.machine.Stopped(); stopped != "" {
 		state, reason = StateStopped, stopped
 	} else if seq := s.machine.Retrying(); seq != 0 {
 		state, reason = StateRetrying, fmt.Sprintf("event %d waits for its next attempt", seq)
@@ -159,6 +157,7 @@ func (s *subscription) publishStatus() {
 		}
 		st.Cursor, st.MemoryBytes, st.Needs = s.machine.Cursor(), memory, s.machine.Needs()
 		st.BlockedKeys, st.PassedOver = s.machine.Waiting()
+		st.Mark = s.past.Mark
 		if st.Generation != gen.number {
 			st.Generation, st.Module, st.Digest = gen.number, gen.spec.Module, gen.module.Digest()
 			st.Topics, st.Since = patternTexts(gen.spec), time.Unix(0, gen.adopted)

@@ -49,17 +49,21 @@ type subscription struct {
 	instance *sandbox.Instance
 	fence    uint64
 	stored   abi.Seq // the cursor as committed
+	past     past    // what it dealt with before, and whether it is paused
 	buffers  runBuffers
 
 	wants   *router.Subscription[*subscription] // what wakes it; guarded by Runtime.mu
 	idling  atomic.Bool                         // it waits for an event that concerns it, see interest
 	stirred chan struct{}                       // ends that wait
 	skip    atomic.Uint64                       // a seq up to which it has nothing to read, see sweep
+	behind  probe                               // the first event that it has yet to handle, see lag
 
 	mu struct {
 		sync.Mutex
 		next   *generation // offered, not yet in service
 		ended  bool        // taken out of the manifest
+		jobs   []*job      // to be done at the next event boundary
+		absent error       // why there is no goroutine that does them; nil if there is one
 		wake   func()      // ends the wait of the goroutine
 		status SubscriberStatus
 	}
@@ -72,11 +76,12 @@ type runBuffers struct {
 }
 
 func newSubscription(r *Runtime, spec manifest.Subscriber, module *sandbox.Module, at position) *subscription {
-	s := &subscription{r: r, name: spec.Name, fence: at.Fence, stored: at.Next, stirred: make(chan struct{}, 1)}
+	s := &subscription{r: r, name: spec.Name, fence: at.Fence, stored: at.Next, past: at.past, stirred: make(chan struct{}, 1)}
 	s.stamper = delivery.Stamper{Subscriber: spec.Name, Source: "/avxrt/" + s.nodeID()}
 	s.gen = newGeneration(1, spec, module)
 	s.machine = delivery.New(policy(spec), at.start(!r.store.Clean()))
 	s.mu.status = SubscriberStatus{Name: spec.Name, Since: time.Now()}
+	s.mu.absent = errNotRunning
 	s.publishStatus()
 	return s
 }
@@ -138,7 +143,7 @@ func (s *subscription) end() {
 func (s *subscription) pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.mu.next != nil || s.mu.ended
+	return s.mu.next != nil || s.mu.ended || len(s.mu.jobs) > 0
 }
 
 // take puts an offered generation into service and says whether the subscription goes on.
@@ -166,7 +171,16 @@ func (s *subscription) take() bool {
 // run is the goroutine of the subscription.
 func (s *subscription) run(ctx context.Context) {
 	defer s.release()
+	s.begin()
 	for ctx.Err() == nil && s.take() {
+		if s.work() {
+			continue
+		}
+		if s.past.Paused {
+			s.publishStatus()
+			s.wait(ctx, func(ctx context.Context) { <-ctx.Done() })
+			continue
+		}
 		if v, condemned := s.machine.Condemned(now()); condemned {
 			if !s.condemn(v) {
 				return
@@ -194,7 +208,7 @@ func (s *subscription) wait(ctx context.Context, block func(context.Context)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
-	if s.mu.next != nil || s.mu.ended {
+	if s.mu.next != nil || s.mu.ended || len(s.mu.jobs) > 0 {
 		s.mu.Unlock()
 		return
 	}
@@ -246,6 +260,7 @@ func (s *subscription) discard() {
 
 // release ends the goroutine: what was read over is written down, handles are closed.
 func (s *subscription) release() {
+	defer s.leave()
 	if cursor := s.machine.Cursor(); cursor > s.stored {
 		if _, err := s.commit(&log.Commit{To: cursor}); err != nil && !errors.Is(err, log.ErrFenced) {
 			s.r.opts.Logger.Error("the cursor was not written at the end; a few events will be looked at again", "subscriber", s.name, "error", err)
