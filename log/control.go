@@ -17,8 +17,9 @@ type Control struct {
 	// Mark is the highest cursor that the subscriber had before or after a reset, or when it
 	// was dropped: what lies below was dealt with before, but for Unhandled.
 	Mark   abi.Seq
-	Run    uint64 // how often what was dealt with before was let emit again
-	ReEmit bool   // that is so now: what is emitted for events below Mark counts, under Run
+	Began  abi.Seq // where the last reset put the cursor
+	Run    uint64  // how often what was dealt with before was let emit again
+	ReEmit bool    // that is so now: what is emitted for events below Mark counts, under Run
 
 	// Unhandled are events below Mark that waited behind a blocked key when the cursor was
 	// moved, or that it was moved over: they never brought anything forth, so what they emit counts.
@@ -33,10 +34,13 @@ type Control struct {
 type Span struct {
 	Key      string
 	From, To abi.Seq // To is behind the last one
+	Waits    bool    // only as long as the key is blocked, which runs them: the cursor began above
 }
 
 // Holds says whether the event with this key and seq is one of the span.
-func (s Span) Holds(key string, seq abi.Seq) bool { return s.From <= seq && seq < s.To && (s.Key == "" || s.Key == key) }
+func (s Span) Holds(key string, seq abi.Seq) bool {
+	return s.From <= seq && seq < s.To && (s.Key == "" || s.Key == key)
+}
 
 const (
 	controlPaused = 1 << iota
@@ -52,25 +56,30 @@ func appendControl(b []byte, c *Control) []byte {
 		flags |= controlReEmit
 	}
 	b = append(b, rowVersion)
-	for _, n := range []uint64{uint64(c.Mark), c.Run, flags, uint64(c.Since.UnixNano())} {
+	for _, n := range []uint64{uint64(c.Mark), uint64(c.Began), c.Run, flags, uint64(c.Since.UnixNano())} {
 		b = binary.AppendUvarint(b, n)
 	}
 	b = binary.AppendUvarint(appendRowString(b, c.Reason), uint64(len(c.Unhandled)))
 	for _, s := range c.Unhandled {
 		b = binary.AppendUvarint(appendRowString(b, s.Key), uint64(s.From))
 		b = binary.AppendUvarint(b, uint64(s.To))
+		if s.Waits {
+			b = append(b, 1)
+		} else {
+			b = append(b, 0)
+		}
 	}
 	return b
 }
 
 func decodeControl(b []byte) (Control, error) {
 	r := newRowReader(b)
-	c := Control{Mark: abi.Seq(r.num()), Run: r.num()}
+	c := Control{Mark: abi.Seq(r.num()), Began: abi.Seq(r.num()), Run: r.num()}
 	flags := r.num()
 	c.Paused, c.ReEmit = flags&controlPaused != 0, flags&controlReEmit != 0
 	c.Since, c.Reason = time.Unix(0, int64(r.num())), r.str()
 	for n := r.num(); n > 0 && r.err == nil; n-- {
-		c.Unhandled = append(c.Unhandled, Span{Key: r.str(), From: abi.Seq(r.num()), To: abi.Seq(r.num())})
+		c.Unhandled = append(c.Unhandled, Span{Key: r.str(), From: abi.Seq(r.num()), To: abi.Seq(r.num()), Waits: r.num() == 1})
 	}
 	return c, r.err
 }

@@ -60,10 +60,10 @@ func (s *sequencer) reset(r Reset, batch *pebble.Batch) (Cursor, error) {
 	if control.ReEmit = r.ReEmit && r.To < control.Mark; control.ReEmit {
 		control.Run++
 	}
-	control.Since = s.l.opts.now()
+	control.Since, control.Began = s.l.opts.now(), r.To
 	record := &change{s: s, owner: r.Subscriber, batch: batch}
 	for i := range parked {
-		if p := &parked[i]; r.To > was.Next || p.First >= r.To {
+		if p := &parked[i]; frees(p, was.Next, r.To) {
 			record.remove(parkedKey(nil, r.Subscriber, p))
 		}
 	}
@@ -82,7 +82,7 @@ func (s *sequencer) reset(r Reset, batch *pebble.Batch) (Cursor, error) {
 
 // unhandled returns what was never dealt with below the mark that a reset of the cursor to
 // the seq to leaves: what waits behind blocked keys now, what the reset skips, and what an
-// earlier reset found so and was not reached since.
+// earlier reset found so, where the cursor has not been since.
 func unhandled(c Control, cursor, to abi.Seq, parked []Parked) []Span {
 	var spans []Span
 	add := func(s Span) {
@@ -91,25 +91,40 @@ func unhandled(c Control, cursor, to abi.Seq, parked []Parked) []Span {
 		}
 	}
 	waits := func(p *Parked, from, below abi.Seq) {
+		from = max(from, p.First)
 		if p.Key == "" {
 			below = min(below, p.First+1)
 		}
-		add(Span{p.Key, max(p.First, from), below})
+		if !frees(p, cursor, to) { // what the cursor will not come to again is the key's to run
+			add(Span{Key: p.Key, From: from, To: min(below, to), Waits: true})
+			from = max(from, to)
+		}
+		add(Span{Key: p.Key, From: from, To: below})
 	}
 	for i := range parked {
 		waits(&parked[i], c.Mark, cursor)
 	}
 	for _, old := range c.Unhandled {
-		add(Span{old.Key, max(old.From, cursor), old.To})
+		from, below := max(old.From, c.Began), min(old.To, cursor)
+		if old.Waits {
+			from, below = old.From, old.To
+		} else {
+			add(Span{Key: old.Key, From: old.From, To: min(old.To, c.Began)})
+			add(Span{Key: old.Key, From: max(old.From, cursor), To: old.To})
+		}
 		for i := range parked {
 			if old.Key == "" || old.Key == parked[i].Key {
-				waits(&parked[i], old.From, min(old.To, cursor))
+				waits(&parked[i], from, below)
 			}
 		}
 	}
-	add(Span{"", max(cursor, c.Mark), to})
+	add(Span{From: max(cursor, c.Mark), To: to})
 	return spans
 }
+
+// frees says whether a reset from cursor to the seq to frees a blocked key: forward, it is
+// let go; backward, its events are read again if all that wait are.
+func frees(p *Parked, cursor, to abi.Seq) bool { return to > cursor || p.First >= to }
 
 // Pause writes down that a subscriber shall run nothing, or that it shall again. The log
 // keeps the word and does not act on it. It returns [ErrNotFound] if there is no such subscriber.

@@ -167,8 +167,8 @@ func rowsOf(t *testing.T, l *log.Log) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(&out, "mark=%d run=%d reemit=%v paused=%v reason=%q unhandled=%v\n",
-		control.Mark, control.Run, control.ReEmit, control.Paused, control.Reason, control.Unhandled)
+	fmt.Fprintf(&out, "mark=%d began=%d run=%d reemit=%v paused=%v reason=%q unhandled=%v\n",
+		control.Mark, control.Began, control.Run, control.ReEmit, control.Paused, control.Reason, control.Unhandled)
 	return out.String()
 }
 

@@ -13,10 +13,8 @@ type job struct {
 	done chan error // capacity 1
 }
 
-var errNotRunning = errors.New("the node does not run its subscribers yet")
-
 // do lets the goroutine of s do work at the next event boundary and waits for the end. If
-// ctx ends before work began it is not done at all.
+// ctx ends before work began it is not done at all. Before [Runtime.Run] it waits for that.
 func (s *subscription) do(ctx context.Context, work func() error) error {
 	j := &job{work: work, done: make(chan error, 1)}
 	s.mu.Lock()
@@ -44,13 +42,6 @@ func (s *subscription) do(ctx context.Context, work func() error) error {
 		return <-j.done
 	}
 	return ctx.Err()
-}
-
-// begin says that there is a goroutine now.
-func (s *subscription) begin() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mu.absent = nil
 }
 
 // work does one job and says whether there was one.

@@ -22,7 +22,9 @@ func (r *Runtime) Pause(ctx context.Context, name, reason string) error {
 }
 
 // Resume lets a subscriber that is paused, or was stopped, go on at its cursor.
-func (r *Runtime) Resume(ctx context.Context, name string) error { return r.pause(ctx, name, false, "") }
+func (r *Runtime) Resume(ctx context.Context, name string) error {
+	return r.pause(ctx, name, false, "")
+}
 
 func (r *Runtime) pause(ctx context.Context, name string, paused bool, reason string) error {
 	s, err := r.attached(name)

@@ -255,37 +255,3 @@ func (r *Runtime) State(ctx context.Context, name, prefix, after string, limit i
 	})
 	return entries, err
 }
-
-// DeadLetter is an event that a subscriber gave up, with what is known of the event.
-type DeadLetter struct {
-	log.DeadLetter
-	Subscriber string
-	Event      abi.Event
-}
-
-// DeadLetters returns up to limit dead letters of a subscriber whose seq is above after.
-// It returns [ErrNotFound] for a name that was never attached.
-func (r *Runtime) DeadLetters(ctx context.Context, subscriber string, after abi.Seq, limit int) ([]DeadLetter, error) {
-	if _, err := r.store.Cursor(subscriber); err != nil {
-		return nil, fmt.Errorf("subscriber %q: %w", subscriber, ErrNotFound)
-	}
-	var letters []DeadLetter
-	err := r.store.DeadLetters(subscriber, after, func(d log.DeadLetter) bool {
-		if len(letters) == limit {
-			return false
-		}
-		letters = append(letters, DeadLetter{DeadLetter: d, Subscriber: subscriber})
-		return true
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i := range letters {
-		if kept := letters[i].DeadLetter.Event; kept != nil { // the log has dropped it
-			letters[i].Event = *kept
-		} else if letters[i].Event, err = r.store.Event(letters[i].Seq); err != nil {
-			return nil, err
-		}
-	}
-	return letters, r.store.Sync(ctx)
-}

@@ -63,7 +63,7 @@ type subscription struct {
 		next   *generation // offered, not yet in service
 		ended  bool        // taken out of the manifest
 		jobs   []*job      // to be done at the next event boundary
-		absent error       // why there is no goroutine that does them; nil if there is one
+		absent error       // why no goroutine will do them; nil if one does, or will once Run is called
 		wake   func()      // ends the wait of the goroutine
 		status SubscriberStatus
 	}
@@ -81,7 +81,6 @@ func newSubscription(r *Runtime, spec manifest.Subscriber, module *sandbox.Modul
 	s.gen = newGeneration(1, spec, module)
 	s.machine = delivery.New(policy(spec), at.start(!r.store.Clean()))
 	s.mu.status = SubscriberStatus{Name: spec.Name, Since: time.Now()}
-	s.mu.absent = errNotRunning
 	s.publishStatus()
 	return s
 }
@@ -171,7 +170,6 @@ func (s *subscription) take() bool {
 // run is the goroutine of the subscription.
 func (s *subscription) run(ctx context.Context) {
 	defer s.release()
-	s.begin()
 	for ctx.Err() == nil && s.take() {
 		if s.work() {
 			continue
