@@ -1,9 +1,11 @@
 package log
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -34,10 +36,13 @@ type Control struct {
 type Span struct {
 	Key      string
 	From, To abi.Seq // To is behind the last one
-	Waits    bool    // only as long as the key is blocked, which runs them: the cursor began above
+	Lane     int     // only those of this of Lanes lanes; Lanes 0: of all
+	Lanes    int
+	Waits    bool // only as long as the key is blocked, which runs them: the cursor began above
 }
 
-// Holds says whether the event with this key and seq is one of the span.
+// Holds says whether the event with this key and seq is one of the span, but for its lane,
+// which the caller knows.
 func (s Span) Holds(key string, seq abi.Seq) bool {
 	return s.From <= seq && seq < s.To && (s.Key == "" || s.Key == key)
 }
@@ -62,11 +67,12 @@ func appendControl(b []byte, c *Control) []byte {
 	b = binary.AppendUvarint(appendRowString(b, c.Reason), uint64(len(c.Unhandled)))
 	for _, s := range c.Unhandled {
 		b = binary.AppendUvarint(appendRowString(b, s.Key), uint64(s.From))
-		b = binary.AppendUvarint(b, uint64(s.To))
+		flags := uint64(0)
 		if s.Waits {
-			b = append(b, 1)
-		} else {
-			b = append(b, 0)
+			flags = 1
+		}
+		for _, n := range []uint64{uint64(s.To), flags, uint64(s.Lane), uint64(s.Lanes)} {
+			b = binary.AppendUvarint(b, n)
 		}
 	}
 	return b
@@ -79,7 +85,9 @@ func decodeControl(b []byte) (Control, error) {
 	c.Paused, c.ReEmit = flags&controlPaused != 0, flags&controlReEmit != 0
 	c.Since, c.Reason = time.Unix(0, int64(r.num())), r.str()
 	for n := r.num(); n > 0 && r.err == nil; n-- {
-		c.Unhandled = append(c.Unhandled, Span{Key: r.str(), From: abi.Seq(r.num()), To: abi.Seq(r.num()), Waits: r.num() == 1})
+		span := Span{Key: r.str(), From: abi.Seq(r.num()), To: abi.Seq(r.num()), Waits: r.num() == 1}
+		span.Lane, span.Lanes = int(r.num()), int(r.num())
+		c.Unhandled = append(c.Unhandled, span)
 	}
 	return c, r.err
 }
@@ -101,8 +109,8 @@ func (l *Log) Control(subscriber string) (Control, error) {
 	return c, nil
 }
 
-// Attached calls fn for every subscriber that has a cursor, by the bytes of their names'
-// lengths and then of their names, until fn says false.
+// Attached calls fn for every subscriber that has a cursor, with the lowest of its lanes',
+// shorter names first, until fn says false.
 func (l *Log) Attached(fn func(subscriber string, c Cursor) bool) error {
 	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceCursor}, UpperBound: []byte{spaceCursor + 1}})
 	if err != nil {
@@ -110,11 +118,19 @@ func (l *Log) Attached(fn func(subscriber string, c Cursor) bool) error {
 	}
 	defer it.Close()
 	for it.First(); it.Valid(); it.Next() {
-		c, err := decodeCursor(it.Value())
-		if err != nil {
-			return fmt.Errorf("%w: the cursor of %q: %v", ErrDamaged, it.Key()[2:], err)
+		name := string(it.Key()[2:])
+		if ownerOf(name) != name {
+			continue
 		}
-		if !fn(string(it.Key()[2:]), c) {
+		lanes, err := l.Lanes(name)
+		if err != nil {
+			return err
+		}
+		if len(lanes) == 0 { // dropped meanwhile
+			continue
+		}
+		lowest := slices.MinFunc(lanes, func(a, b Cursor) int { return cmp.Compare(a.Next, b.Next) })
+		if !fn(name, lowest) {
 			return nil
 		}
 	}

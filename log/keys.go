@@ -28,8 +28,9 @@ const (
 )
 
 // subscriberSpaces are those in which a subscriber has rows of its own behind its name, and
-// which it leaves empty when it is dropped. The control row is not among them: it stays.
-var subscriberSpaces = []byte{spaceCursor, spaceState, spaceDeadLetter, spaceParked, spaceLetterMore}
+// which it leaves empty when it is dropped. Its cursors have names of their own, and the
+// control row stays.
+var subscriberSpaces = []byte{spaceState, spaceDeadLetter, spaceParked, spaceLetterMore}
 
 const maxTopicBytes = 255
 

@@ -14,117 +14,192 @@ import (
 // What operators do to a subscriber goes through the sequencer, alone in its group, and is
 // durable before it is answered.
 
-// Reset moves the cursor of a subscriber by hand.
+// Reset moves the cursor of a subscriber by hand, in all its lanes.
 type Reset struct {
 	Subscriber   string
 	To           abi.Seq // the next seq to handle; 0: behind the head as it is when the request is handled
 	ReEmit       bool    // what events emit that were handled before counts again, under a new run
 	EmptyState   bool    // take out all its state of StateVersion
 	StateVersion uint32
+
+	// Lane tells which of n lanes an event is of; nil where there is one only.
+	Lane func(key string, seq abi.Seq, lanes int) int
 }
 
-// Reset applies r and returns the cursor. It raises the fence, so a commit of a run that
-// began before is refused. Blocked keys whose events will be read again are freed, and all
-// of them where the cursor moves forward; what waited behind them, or is skipped, is remembered
-// ([Control.Unhandled]). It returns [ErrNotFound] if there is no such subscriber.
-func (l *Log) Reset(ctx context.Context, r Reset) (c Cursor, err error) {
+// Reset applies r. It raises the fences, so a commit of a run that began before is refused.
+// Blocked keys whose events will be read again are freed, and all of them where the cursor
+// moves forward; what waited behind them, or is skipped, is remembered
+// ([Control.Unhandled]). It returns where the cursor was put, or [ErrNotFound] if there is
+// no such subscriber.
+func (l *Log) Reset(ctx context.Context, r Reset) (to abi.Seq, err error) {
 	req := &request{durability: Durable}
 	req.apply = func(s *sequencer, batch *pebble.Batch) error {
-		c, err = s.reset(r, batch)
+		to, err = s.reset(r, batch)
 		return err
 	}
-	return c, l.submit(ctx, req)
+	return to, l.submit(ctx, req)
 }
 
-func (s *sequencer) reset(r Reset, batch *pebble.Batch) (Cursor, error) {
+func (s *sequencer) reset(r Reset, batch *pebble.Batch) (abi.Seq, error) {
 	if r.To == 0 {
 		r.To = s.next()
 	}
 	if r.To > s.next() {
-		return Cursor{}, fmt.Errorf("reset of %q to seq %d: %w; the log ends at %d", r.Subscriber, r.To, ErrNotFound, s.next()-1)
+		return 0, fmt.Errorf("reset of %q to seq %d: %w; the log ends at %d", r.Subscriber, r.To, ErrNotFound, s.next()-1)
 	}
-	was, err := s.cursor(r.Subscriber)
+	lanes, err := readLanes(s.l.db, r.Subscriber)
+	if err == nil && len(lanes) == 0 {
+		err = ErrNotFound
+	}
 	if err != nil {
-		return Cursor{}, err
+		return 0, err
 	}
 	control, err := s.l.Control(r.Subscriber)
 	if err != nil {
-		return Cursor{}, err
+		return 0, err
 	}
 	parked, err := s.l.Parked(r.Subscriber)
 	if err != nil {
-		return Cursor{}, err
+		return 0, err
 	}
-	control.Unhandled = unhandled(control, was.Next, r.To, parked)
-	control.Mark = max(control.Mark, was.Next, r.To)
+	m := &move{was: control, lanes: lanes, to: r.To, lane: r.Lane, mark: max(control.Mark, r.To)}
+	for _, c := range lanes {
+		m.mark = max(m.mark, c.Next)
+	}
+	m.unhandled(parked)
+	control.Unhandled, control.Mark = m.spans, m.mark
 	if control.ReEmit = r.ReEmit && r.To < control.Mark; control.ReEmit {
 		control.Run++
 	}
 	control.Since, control.Began = s.l.opts.now(), r.To
 	record := &change{s: s, owner: r.Subscriber, batch: batch}
 	for i := range parked {
-		if p := &parked[i]; frees(p, was.Next, r.To) {
-			record.remove(parkedKey(nil, r.Subscriber, p))
+		if m.frees(&parked[i]) {
+			record.remove(parkedKey(nil, r.Subscriber, &parked[i]))
 		}
 	}
 	if r.EmptyState {
 		record.removeAll(statePrefix(nil, r.Subscriber, r.StateVersion))
 	}
 	record.set(controlKey(nil, r.Subscriber), appendControl(nil, &control))
-	now := Cursor{Next: r.To, Fence: was.Fence + 1, Digest: was.Digest, Time: control.Since}
-	record.set(cursorKey(nil, r.Subscriber), appendCursor(nil, now))
-	if err := record.finish(); err != nil {
-		return Cursor{}, err
+	for lane := range lanes {
+		c := &lanes[lane]
+		c.Next, c.Fence, c.Time = r.To, c.Fence+1, control.Since
+		record.set(cursorKey(nil, LaneCursor(r.Subscriber, lane)), appendCursor(nil, *c))
 	}
-	s.cursors[r.Subscriber] = now
-	return now, nil
+	if err := record.finish(); err != nil {
+		return 0, err
+	}
+	for lane, c := range lanes {
+		s.cursors[LaneCursor(r.Subscriber, lane)] = c
+	}
+	return r.To, nil
 }
 
-// unhandled returns what was never dealt with below the mark that a reset of the cursor to
-// the seq to leaves: what waits behind blocked keys now, what the reset skips, and what an
+// move is a reset being worked out: what was never dealt with below the mark that it
+// leaves. That is what waits behind blocked keys now, what the reset skips, and what an
 // earlier reset found so, where the cursor has not been since.
-func unhandled(c Control, cursor, to abi.Seq, parked []Parked) []Span {
-	var spans []Span
-	add := func(s Span) {
-		if s.From < s.To {
-			spans = append(spans, s)
-		}
+type move struct {
+	was   Control
+	lanes []Cursor // before
+	to    abi.Seq
+	mark  abi.Seq // the new one
+	lane  func(key string, seq abi.Seq, lanes int) int
+	spans []Span
+}
+
+func (m *move) laneOf(key string, seq abi.Seq) int {
+	if m.lane == nil || len(m.lanes) == 1 {
+		return 0
 	}
-	waits := func(p *Parked, from, below abi.Seq) {
-		from = max(from, p.First)
-		if p.Key == "" {
-			below = min(below, p.First+1)
-		}
-		if !frees(p, cursor, to) { // what the cursor will not come to again is the key's to run
-			add(Span{Key: p.Key, From: from, To: min(below, to), Waits: true})
-			from = max(from, to)
-		}
-		add(Span{Key: p.Key, From: from, To: below})
+	return m.lane(key, seq, len(m.lanes))
+}
+
+func (m *move) cursorOf(p *Parked) abi.Seq { return m.lanes[m.laneOf(p.Key, p.First)].Next }
+
+// frees says whether a blocked key is let go: forward it is, backward its events are read
+// again if all that wait are.
+func (m *move) frees(p *Parked) bool { return m.to > m.cursorOf(p) || p.First >= m.to }
+
+func (m *move) add(s Span) {
+	if s.From < s.To {
+		m.spans = append(m.spans, s)
 	}
+}
+
+// waits adds what of a blocked key waits from one seq to below another.
+func (m *move) waits(p *Parked, from, below abi.Seq) {
+	from = max(from, p.First)
+	if p.Key == "" {
+		below = min(below, p.First+1)
+	}
+	if !m.frees(p) { // what the cursor will not come to again is the key's to run
+		m.add(Span{Key: p.Key, From: from, To: min(below, m.to), Waits: true})
+		from = max(from, m.to)
+	}
+	m.add(Span{Key: p.Key, From: from, To: below})
+}
+
+func (m *move) unhandled(parked []Parked) {
 	for i := range parked {
-		waits(&parked[i], c.Mark, cursor)
+		m.waits(&parked[i], m.was.Mark, m.cursorOf(&parked[i]))
 	}
-	for _, old := range c.Unhandled {
-		from, below := max(old.From, c.Began), min(old.To, cursor)
-		if old.Waits {
-			from, below = old.From, old.To
-		} else {
-			add(Span{Key: old.Key, From: old.From, To: min(old.To, c.Began)})
-			add(Span{Key: old.Key, From: max(old.From, cursor), To: old.To})
+	for _, old := range m.was.Unhandled {
+		if !old.Waits {
+			low := old
+			low.To = min(low.To, m.was.Began)
+			m.add(low)
+			m.ahead(old)
 		}
 		for i := range parked {
-			if old.Key == "" || old.Key == parked[i].Key {
-				waits(&parked[i], from, below)
-			}
+			m.stillWaits(old, &parked[i])
 		}
 	}
-	add(Span{From: max(cursor, c.Mark), To: to})
-	return spans
+	for lane, c := range m.lanes { // what this lane has not come to, and others have or the reset skips
+		m.add(m.ofLane(lane, Span{From: max(c.Next, m.was.Mark), To: m.mark}))
+	}
 }
 
-// frees says whether a reset from cursor to the seq to frees a blocked key: forward, it is
-// let go; backward, its events are read again if all that wait are.
-func frees(p *Parked, cursor, to abi.Seq) bool { return to > cursor || p.First >= to }
+// ofLane restricts a span to a lane, if there are several.
+func (m *move) ofLane(lane int, s Span) Span {
+	if len(m.lanes) > 1 {
+		s.Lane, s.Lanes = lane, len(m.lanes)
+	}
+	return s
+}
+
+// ahead adds what of an old span the cursor has not come to.
+func (m *move) ahead(old Span) {
+	switch {
+	case old.Key != "" || old.Lanes == 0 && old.To == old.From+1:
+		old.From = max(old.From, m.lanes[m.laneOf(old.Key, old.From)].Next)
+		m.add(old)
+	case old.Lanes == 0:
+		for lane, c := range m.lanes {
+			m.add(m.ofLane(lane, Span{From: max(old.From, c.Next), To: old.To}))
+		}
+	case old.Lanes == len(m.lanes):
+		old.From = max(old.From, m.lanes[old.Lane].Next)
+		m.add(old)
+	default: // their number was changed since; what one of them reached counts as reached
+		for _, c := range m.lanes {
+			old.From = max(old.From, c.Next)
+		}
+		m.add(old)
+	}
+}
+
+// stillWaits adds what of an old span a blocked key keeps from being handled.
+func (m *move) stillWaits(old Span, p *Parked) {
+	if old.Key != "" && old.Key != p.Key || old.Lanes == len(m.lanes) && old.Lane != m.laneOf(p.Key, p.First) {
+		return
+	}
+	if old.Waits {
+		m.waits(p, old.From, old.To)
+	} else {
+		m.waits(p, max(old.From, m.was.Began), min(old.To, m.cursorOf(p)))
+	}
+}
 
 // Pause writes down that a subscriber shall run nothing, or that it shall again. The log
 // keeps the word and does not act on it. It returns [ErrNotFound] if there is no such subscriber.
@@ -166,7 +241,10 @@ func (l *Log) DropSubscriber(ctx context.Context, subscriber string) (d Dropped,
 }
 
 func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err error) {
-	was, err := s.cursor(subscriber)
+	lanes, err := readLanes(s.l.db, subscriber)
+	if err == nil && len(lanes) == 0 {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return d, err
 	}
@@ -174,8 +252,12 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 	if err != nil {
 		return d, err
 	}
-	control = Control{Mark: max(control.Mark, was.Next), Run: control.Run + 1, ReEmit: true, Since: s.l.opts.now()}
+	control = Control{Mark: control.Mark, Run: control.Run + 1, ReEmit: true, Since: s.l.opts.now()}
 	record := &change{s: s, owner: subscriber, batch: batch}
+	for lane, c := range lanes {
+		control.Mark = max(control.Mark, c.Next)
+		record.remove(cursorKey(nil, LaneCursor(subscriber, lane)))
+	}
 	for _, space := range subscriberSpaces {
 		n := record.removeAll(named(nil, space, subscriber))
 		switch space {
@@ -191,7 +273,10 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 	if err := record.finish(); err != nil {
 		return d, err
 	}
-	delete(s.cursors, subscriber)
+	for lane := range lanes {
+		delete(s.cursors, LaneCursor(subscriber, lane))
+	}
+	delete(s.writes, subscriber)
 	return d, nil
 }
 

@@ -44,6 +44,16 @@ func (s *subscription) do(ctx context.Context, work func() error) error {
 	return ctx.Err()
 }
 
+// begin says that there is a goroutine now.
+func (s *subscription) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.absent = nil
+}
+
+// errChanging is told while the goroutines of a subscriber are replaced by others.
+var errChanging = errors.New("the partitions of the subscriber are being changed; try again")
+
 // work does one job and says whether there was one.
 func (s *subscription) work() bool {
 	s.mu.Lock()
@@ -65,6 +75,8 @@ func (s *subscription) leave() {
 	switch {
 	case s.mu.ended:
 		s.mu.absent = ErrDetached
+	case s.mu.halted || s.until != 0:
+		s.mu.absent = errChanging
 	case s.mu.status.State == StateFailed:
 		s.mu.absent = errors.New("the subscriber failed and runs again after a restart of the node: " + s.mu.status.Reason)
 	default:

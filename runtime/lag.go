@@ -33,7 +33,7 @@ func (s *subscription) lag(st *SubscriberStatus) {
 		}
 	}
 	if st.Cursor <= head {
-		appended, none := s.behind.look(s.r.store, s.latest(), st.Cursor, head)
+		appended, none := s.behind.look(s, st.Cursor, head)
 		if !none {
 			st.LagEvents = uint64(head - st.Cursor + 1)
 		}
@@ -46,9 +46,10 @@ func (s *subscription) lag(st *SubscriberStatus) {
 	}
 }
 
-// look returns when the first event that gen wants, from cursor on, was appended; 0 if it
-// was not found. none says that there is none up to head.
-func (p *probe) look(store *log.Log, gen *generation, cursor, head abi.Seq) (appended int64, none bool) {
+// look returns when the first event that s wants, from cursor on, was appended; 0 if it was
+// not found. none says that there is none up to head.
+func (p *probe) look(s *subscription, cursor, head abi.Seq) (appended int64, none bool) {
+	gen := s.latest()
 	p.Lock()
 	defer p.Unlock()
 	if p.gen != gen || cursor < p.from {
@@ -61,19 +62,19 @@ func (p *probe) look(store *log.Log, gen *generation, cursor, head abi.Seq) (app
 	p.found, p.next = 0, max(p.next, cursor)
 	until := time.Now().Add(probeTime)
 	late := func(topic string) bool { return gen.match(topic) || time.Now().After(until) }
-	reader := store.NewReader(log.ReadOptions{From: p.next, Borrow: true, Match: late})
+	reader := s.r.store.NewReader(log.ReadOptions{From: p.next, Borrow: true, Match: late})
 	defer reader.Close()
 	var ev abi.Event
-	switch {
-	case !reader.Next(&ev):
-		p.next = reader.Position()
-	case gen.match(ev.Topic):
-		p.found, p.appended, p.next = ev.Seq, ev.Appended, ev.Seq+1
-	default:
+	for reader.Next(&ev) {
 		p.next = ev.Seq + 1
+		if s.mine(&ev) && gen.match(ev.Topic) {
+			p.found, p.appended = ev.Seq, ev.Appended
+			return p.appended, false
+		}
+		if time.Now().After(until) {
+			return 0, false
+		}
 	}
-	if p.found == 0 {
-		return 0, reader.Err() == nil && p.next > head
-	}
-	return p.appended, false
+	p.next = max(p.next, reader.Position())
+	return 0, reader.Err() == nil && p.next > head
 }

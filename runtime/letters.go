@@ -123,22 +123,42 @@ func (r *Runtime) DropDeadLetters(ctx context.Context, subscriber string, f Lett
 		if err != nil || len(letters) == 0 {
 			return dropped, err
 		}
-		seqs := make([]abi.Seq, len(letters))
-		for i := range letters {
-			seqs[i] = letters[i].Seq
-		}
-		after = seqs[len(seqs)-1]
+		after = letters[len(letters)-1].Seq
 		if s != nil {
-			err = s.do(ctx, func() error { return s.settleLetters(seqs) })
-		} else {
-			err = r.settleDetached(ctx, subscriber, seqs)
+			err = s.crew.settleLetters(ctx, letters, &dropped)
+		} else if err = r.settleDetached(ctx, subscriber, seqsOf(letters)); err == nil {
+			dropped = append(dropped, seqsOf(letters)...)
 		}
 		if err != nil {
 			return dropped, err
 		}
-		dropped = append(dropped, seqs...)
-		r.opts.Logger.Info("dead letters were dropped", "subscriber", subscriber, "number", len(seqs), "from", uint64(seqs[0]), "to", uint64(after))
+		r.opts.Logger.Info("dead letters were dropped", "subscriber", subscriber, "number", len(letters), "from", uint64(letters[0].Seq), "to", uint64(after))
 	}
+}
+
+func seqsOf(letters []DeadLetter) []abi.Seq {
+	seqs := make([]abi.Seq, len(letters))
+	for i := range letters {
+		seqs[i] = letters[i].Seq
+	}
+	return seqs
+}
+
+// settleLetters takes out dead letters, each between two runs of its lane, and adds those
+// that are gone to dropped.
+func (c *crew) settleLetters(ctx context.Context, letters []DeadLetter, dropped *[]abi.Seq) error {
+	for _, lane := range c.all() {
+		mine := slices.DeleteFunc(slices.Clone(letters), func(d DeadLetter) bool { return !lane.mine(&d.Event) })
+		if len(mine) == 0 {
+			continue
+		}
+		seqs := seqsOf(mine)
+		if err := lane.do(ctx, func() error { return lane.settleLetters(seqs) }); err != nil {
+			return err
+		}
+		*dropped = append(*dropped, seqs...)
+	}
+	return nil
 }
 
 // settleLetters takes out dead letters between two runs.
@@ -173,7 +193,7 @@ func release(m *delivery.Machine, seqs []abi.Seq) []log.ParkedChange {
 
 // settleDetached takes out dead letters of a subscriber that nothing runs.
 func (r *Runtime) settleDetached(ctx context.Context, subscriber string, seqs []abi.Seq) error {
-	at, err := r.position(subscriber)
+	at, err := r.position(subscriber, 0, 1)
 	if err != nil {
 		return err
 	}

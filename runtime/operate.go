@@ -31,18 +31,24 @@ func (r *Runtime) pause(ctx context.Context, name string, paused bool, reason st
 	if err != nil {
 		return err
 	}
-	return s.do(ctx, func() error {
-		if err := r.store.Pause(ctx, name, paused, reason); err != nil {
+	if err := r.store.Pause(ctx, name, paused, reason); err != nil {
+		return err
+	}
+	for _, lane := range s.crew.all() {
+		err := lane.do(ctx, func() error {
+			lane.past.Paused, lane.past.Reason = paused, reason
+			if !paused {
+				lane.machine.Adopt(policy(lane.gen.spec))
+			}
+			lane.publishStatus()
+			return nil
+		})
+		if err != nil && !errors.Is(err, errChanging) { // who comes next reads it from the store
 			return err
 		}
-		s.past.Paused, s.past.Reason = paused, reason
-		if !paused {
-			s.machine.Adopt(policy(s.gen.spec))
-		}
-		s.publishStatus()
-		r.opts.Logger.Info("the subscriber was paused or resumed", "subscriber", name, "paused", paused, "reason", reason)
-		return nil
-	})
+	}
+	r.opts.Logger.Info("the subscriber was paused or resumed", "subscriber", name, "paused", paused, "reason", reason)
+	return nil
 }
 
 // attached returns the subscriber of the manifest, or an error that says what it is.
@@ -112,7 +118,7 @@ type ResetOptions struct {
 
 // ResetPlan is what a reset does, or did.
 type ResetPlan struct {
-	From, To    abi.Seq // the cursor before and after
+	From, To    abi.Seq // the cursor before and after; the lowest, where partitions have their own
 	Again       uint64  // events that concern it, were dealt with before and will be handled again
 	Fresh       uint64  // events that concern it and come after those
 	Skipped     uint64  // events that concern it and will not be handled
@@ -129,39 +135,47 @@ func (r *Runtime) PlanReset(ctx context.Context, name string, opts ResetOptions)
 	if err != nil {
 		return ResetPlan{}, err
 	}
-	at, err := r.position(name)
+	lanes, err := r.store.Lanes(name)
+	if err != nil {
+		return ResetPlan{}, err
+	}
+	at, err := r.position(name, 0, 1) // all blocked keys
 	if err != nil {
 		return ResetPlan{}, err
 	}
 	plan := ResetPlan{From: at.Next, EmptyState: opts.EmptyState}
+	last := at.Next
+	for _, c := range lanes {
+		plan.From, last = min(plan.From, c.Next), max(last, c.Next)
+	}
 	if plan.To, err = opts.To.seq(r.store); err != nil {
 		return plan, err
 	}
 	if plan.To == 0 {
 		plan.To = r.store.Head() + 1
 	}
-	if opts.ReEmit && plan.To < max(at.past.Mark, at.Next) {
+	if opts.ReEmit && plan.To < max(at.past.Mark, last) {
 		plan.Run = at.past.Run + 1
 	}
-	for i := range at.parked {
-		if plan.To > plan.From || at.parked[i].First >= plan.To {
+	for _, p := range at.parked {
+		if plan.To > lanes[partition(p.Key, p.First, len(lanes))].Next || p.First >= plan.To {
 			plan.BlockedKeys++
 		}
 	}
 	err = r.store.DeadLetters(name, plan.To-1, func(d log.DeadLetter) bool {
-		if d.Seq < plan.From {
+		if d.Seq < last {
 			plan.DeadLetters++
 		}
-		return d.Seq < plan.From
+		return d.Seq < last
 	})
 	if err != nil {
 		return plan, err
 	}
-	return plan, r.countReset(ctx, s, &plan)
+	return plan, r.countReset(ctx, s, lanes, &plan)
 }
 
 // countReset counts the events that a reset concerns.
-func (r *Runtime) countReset(ctx context.Context, s *subscription, plan *ResetPlan) error {
+func (r *Runtime) countReset(ctx context.Context, s *subscription, lanes []log.Cursor, plan *ResetPlan) error {
 	match := matcher(s.latest().spec.Topics)
 	reader := r.store.NewReader(log.ReadOptions{From: min(plan.From, plan.To), Borrow: true, Match: match})
 	defer reader.Close()
@@ -170,26 +184,18 @@ func (r *Runtime) countReset(ctx context.Context, s *subscription, plan *ResetPl
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
+		behind := ev.Seq < lanes[partition(ev.Key, ev.Seq, len(lanes))].Next
 		switch {
-		case ev.Seq < plan.To:
+		case ev.Seq < plan.To && !behind:
 			plan.Skipped++
-		case ev.Seq < plan.From:
+		case ev.Seq < plan.To:
+		case behind:
 			plan.Again++
 		default:
 			plan.Fresh++
 		}
 	}
 	return reader.Err()
-}
-
-// latest returns the generation in service or the one that comes next.
-func (s *subscription) latest() *generation {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.next != nil {
-		return s.mu.next
-	}
-	return s.gen
 }
 
 // Reset moves the cursor of a subscriber, durably, and returns what that does. Events that
@@ -210,23 +216,25 @@ func (r *Runtime) Reset(ctx context.Context, name string, opts ResetOptions) (Re
 	if opts.To.Latest {
 		to = 0
 	}
-	err = s.do(ctx, func() error {
-		cursor, err := r.store.Reset(ctx, log.Reset{Subscriber: name, To: to, ReEmit: opts.ReEmit, EmptyState: opts.EmptyState, StateVersion: stateVersion})
-		if err != nil {
-			return err
-		}
-		plan.To = cursor.Next
-		return s.restart()
+	plan.To, err = r.store.Reset(ctx, log.Reset{
+		Subscriber: name, To: to, ReEmit: opts.ReEmit, EmptyState: opts.EmptyState, StateVersion: stateVersion, Lane: partition,
 	})
-	if err == nil {
-		r.opts.Logger.Info("the cursor was reset", "subscriber", name, "from", uint64(plan.From), "to", uint64(plan.To), "run", plan.Run, "empty_state", plan.EmptyState)
+	if err != nil {
+		return plan, err
 	}
-	return plan, err
+	// From now on no commit of a run that began before is taken; a lane that has none to make must be told.
+	for _, lane := range s.crew.all() {
+		if err := lane.do(ctx, lane.restart); err != nil && !errors.Is(err, errChanging) {
+			return plan, err
+		}
+	}
+	r.opts.Logger.Info("the cursor was reset", "subscriber", name, "from", uint64(plan.From), "to", uint64(plan.To), "run", plan.Run, "empty_state", plan.EmptyState)
+	return plan, nil
 }
 
 // restart makes s go on from what the store holds.
 func (s *subscription) restart() error {
-	at, err := s.r.position(s.name)
+	at, err := s.r.position(s.name, s.lane, s.lanes)
 	if err != nil {
 		return err
 	}

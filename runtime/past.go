@@ -69,7 +69,7 @@ func (h *past) emission(ev *abi.Event) emission {
 	}
 	for _, spans := range [][]log.Span{h.any, h.byKey[ev.Key]} {
 		for _, span := range spans {
-			if span.Holds(ev.Key, ev.Seq) {
+			if span.Holds(ev.Key, ev.Seq) && (span.Lanes == 0 || partition(ev.Key, ev.Seq, span.Lanes) == span.Lane) {
 				return emission{}
 			}
 		}

@@ -68,17 +68,50 @@ func (r *Runtime) Redrive(ctx context.Context, subscriber string, seq abi.Seq, o
 			return Redriven{}, &ManifestError{Subscriber: subscriber, Err: err}
 		}
 	}
+	letter, err := r.findLetter(subscriber, seq)
+	if err != nil {
+		return Redriven{}, err
+	}
+	lanes := s.crew.all()
+	s = lanes[partition(letter.Event.Key, seq, len(lanes))]
 	var out Redriven
-	err = s.do(ctx, func() error {
-		a := attempt{s: s, module: module, dry: opts.DryRun}
-		if a.module == nil {
-			a.module = s.gen.module
+	for range redriveTries {
+		err = s.do(ctx, func() error {
+			a := attempt{s: s, module: module, dry: opts.DryRun}
+			if a.module == nil {
+				a.module = s.gen.module
+			}
+			err := a.run(ctx, seq)
+			out = a.out
+			return err
+		})
+		if !errors.Is(err, log.ErrConflict) {
+			break
 		}
-		err := a.run(ctx, seq)
-		out = a.out
-		return err
-	})
+	}
 	return out, err
+}
+
+// redriveTries is how often a letter runs in vain because another partition was ahead of
+// it: from the second time on they run one at a time, so that it gets its turn.
+const redriveTries = 10
+
+// findLetter returns one dead letter with its event, or [ErrNotFound].
+func (r *Runtime) findLetter(subscriber string, seq abi.Seq) (d DeadLetter, err error) {
+	found := false
+	err = r.store.DeadLetters(subscriber, max(seq, 1)-1, func(row log.DeadLetter) bool {
+		if found = row.Seq == seq; found {
+			d.DeadLetter = row
+		}
+		return false
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("dead letter %d of subscriber %q: %w", seq, subscriber, ErrNotFound)
+	}
+	if err == nil {
+		d.Event, err = r.letterEvent(&d.DeadLetter)
+	}
+	return d, err
 }
 
 // loadBytes compiles a module that is not in the plugins folder; the same bytes once.
@@ -119,6 +152,7 @@ func (a *attempt) run(ctx context.Context, seq abi.Seq) error {
 		return err
 	}
 	a.out = Redriven{Seq: seq, Attempts: a.letter.Attempts + 1, Digest: a.module.Digest()}
+	defer s.crew.turn()()
 	if err := a.handle(ctx); err != nil {
 		return err
 	}
@@ -134,6 +168,9 @@ func (a *attempt) run(ctx context.Context, seq abi.Seq) error {
 		a.fail("conflict", err.Error(), 0)
 		err = s.settleNow(&a.commit)
 	}
+	if errors.Is(err, log.ErrConflict) {
+		s.crew.calm.left.Store(calmRuns)
+	}
 	if err == nil {
 		s.r.opts.Logger.Info("a dead letter was redriven", "subscriber", s.name, "seq", uint64(seq), "outcome", string(a.out.Outcome),
 			"reason", a.out.Reason, "message", a.out.Message, "attempts", a.out.Attempts, "digest", a.out.Digest)
@@ -143,23 +180,15 @@ func (a *attempt) run(ctx context.Context, seq abi.Seq) error {
 
 // find reads the letter and its event.
 func (a *attempt) find(seq abi.Seq) error {
-	found := false
-	err := a.s.r.store.DeadLetters(a.s.name, max(seq, 1)-1, func(d log.DeadLetter) bool {
-		if found = d.Seq == seq; found {
-			a.letter = d
-		}
-		return false
-	})
+	d, err := a.s.r.findLetter(a.s.name, seq)
 	if err != nil {
 		return err
 	}
-	if !found {
-		return fmt.Errorf("dead letter %d of subscriber %q: %w", seq, a.s.name, ErrNotFound)
-	}
-	if a.event, err = a.s.r.letterEvent(&a.letter); err == nil && a.s.machine.Awaits(a.event.Key, seq) {
+	a.letter, a.event = d.DeadLetter, d.Event
+	if a.s.machine.Awaits(a.event.Key, seq) {
 		return fmt.Errorf("dead letter %d of subscriber %q: %w", seq, a.s.name, ErrInTurn)
 	}
-	return err
+	return nil
 }
 
 // handle runs the event; whatever the guest does wrong is in the result.
@@ -176,7 +205,11 @@ func (a *attempt) handle(ctx context.Context) error {
 	}
 	snapshot := s.r.store.Snapshot()
 	defer snapshot.Close()
-	state := snapshot.State(s.name, stateVersion)
+	var state sandbox.StateReader = snapshot.State(s.name, stateVersion)
+	if s.lanes > 1 {
+		recorder := &recorder{state: snapshot.State(s.name, stateVersion), reads: log.Reads{Since: snapshot.Number()}}
+		state, a.commit.Reads = recorder, &recorder.reads
+	}
 	instance, err := a.module.Instantiate(ctx, s.sandboxConfig(), state)
 	if err != nil {
 		a.result.Trap = &sandbox.Trap{Message: err.Error()}
