@@ -287,6 +287,7 @@ type DetachedSubscriber struct {
 	Since       time.Time
 	StateKeys   int
 	DeadLetters int
+	BlockedKeys int
 }
 
 // Detached returns the subscribers that were taken out of the manifest and not dropped, by
@@ -312,6 +313,11 @@ func (r *Runtime) Detached() ([]DetachedSubscriber, error) {
 		if err := r.store.DeadLetters(d.Name, 0, func(log.DeadLetter) bool { d.DeadLetters++; return true }); err != nil {
 			return nil, err
 		}
+		parked, err := r.store.Parked(d.Name)
+		if err != nil {
+			return nil, err
+		}
+		d.BlockedKeys = len(parked)
 	}
 	return all, nil
 }

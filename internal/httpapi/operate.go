@@ -117,6 +117,7 @@ type Detached struct {
 	Since       time.Time `json:"since"`
 	StateKeys   int       `json:"state_keys"`
 	DeadLetters int       `json:"dead_letters"`
+	BlockedKeys int       `json:"blocked_keys"`
 }
 
 func (a *api) detached(w http.ResponseWriter) {
@@ -127,7 +128,7 @@ func (a *api) detached(w http.ResponseWriter) {
 	}
 	out := make([]Detached, len(all))
 	for i, d := range all {
-		out[i] = Detached{Name: d.Name, Cursor: uint64(d.Cursor), Digest: d.Digest, Since: d.Since, StateKeys: d.StateKeys, DeadLetters: d.DeadLetters}
+		out[i] = Detached{Name: d.Name, Cursor: uint64(d.Cursor), Digest: d.Digest, Since: d.Since, StateKeys: d.StateKeys, DeadLetters: d.DeadLetters, BlockedKeys: d.BlockedKeys}
 	}
 	respond(w, http.StatusOK, map[string]any{"subscribers": out})
 }
