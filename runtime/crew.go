@@ -22,6 +22,8 @@ type crew struct {
 	lanes []*subscription // guarded by Runtime.mu
 	want  int             // how many there shall be; guarded by Runtime.mu
 
+	share share // of the cores
+
 	// While left is above 0 the lanes run one at a time: they were in each other's way.
 	calm struct {
 		sync.Mutex
@@ -218,8 +220,14 @@ func (c *crew) replace(n int) error {
 	for _, s := range old {
 		c.r.interest.forget(s)
 	}
-	if c.r.mu.subs[c.name] != nil {
+	if have := c.r.mu.subs[c.name]; have != nil && have.crew == c {
 		c.r.mu.subs[c.name] = c.lanes[0]
+	}
+	switch {
+	case c.want == 0: // taken out meanwhile
+		c.end()
+	case c.want != n: // or changed again
+		c.catchUp()
 	}
 	return nil
 }
