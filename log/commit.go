@@ -23,6 +23,7 @@ type Commit struct {
 	Writes      []StateWrite // later ones win over earlier ones of the same key
 	DeadLetters []DeadLetter
 	Parked      []ParkedChange // keys that it blocks or frees
+	Timers      []TimerChange  // that it sets or cancels, in order
 }
 
 // StateWrite sets or deletes one key of a subscriber's state.
@@ -50,9 +51,13 @@ func (l *Log) Commit(ctx context.Context, c *Commit, d Durability) ([]Receipt, e
 		r.size += len(c.Writes[i].Key) + len(c.Writes[i].Value)
 	}
 	r.size += len(r.images)
+	if err := l.checkTimers(r, c.Timers); err != nil {
+		return nil, err
+	}
 	if err := l.submit(ctx, r); err != nil {
 		return nil, err
 	}
+	l.timers.committed(c)
 	return r.receipts, nil
 }
 

@@ -183,6 +183,10 @@ func (s *sequencer) cursor(subscriber string) (Cursor, error) {
 
 func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 	c := r.commit
+	timers, err := s.planTimers(r)
+	if err != nil {
+		return err
+	}
 	cursor := Cursor{Next: c.To, Fence: c.Fence, Digest: c.Digest, Time: s.l.opts.now()}
 	if err := s.moveCursor(c.Subscriber, cursor, r.images, batch); err != nil {
 		return err
@@ -201,6 +205,7 @@ func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 		_ = batch.Set(deadLetterKey(nil, c.Subscriber, d.Seq), appendDeadLetter(nil, d), nil)
 	}
 	stageParked(c, batch)
+	timers.stage(batch)
 	s.l.counters.commits.Add(1)
 	return nil
 }
