@@ -29,6 +29,8 @@ type Runtime struct {
 	reloads  struct{ done, refused atomic.Uint64 }
 	interest *interest
 
+	clockStopped atomic.Bool // as last said in the log
+
 	planning sync.Mutex // one plan is built at a time
 
 	mu struct {
@@ -103,6 +105,7 @@ func (r *Runtime) Run(ctx context.Context) error {
 		wg.Go(func() { r.watch(ctx) })
 	}
 	wg.Go(func() { r.retainAlways(ctx) })
+	wg.Go(func() { r.fireAlways(ctx) })
 	<-ctx.Done()
 	r.draining.Store(true)
 	r.mu.Lock()
