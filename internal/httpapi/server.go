@@ -67,6 +67,8 @@ func (a *api) routes() map[string]http.HandlerFunc {
 		"GET /v1/subscribers/{name}":              a.subscriber,
 		"GET /v1/subscribers/{name}/state":        a.state,
 		"GET /v1/subscribers/{name}/dead-letters": a.deadLetters,
+		"GET /v1/subscribers/{name}/timers":       a.timers,
+		"POST /v1/clock":                          a.acceptClock,
 		"POST /v1/reload":                         a.reload,
 		"GET /livez":                              a.live,
 		"GET /readyz":                             a.ready,
