@@ -115,6 +115,10 @@ func (r *Runtime) Run(ctx context.Context) error {
 	return nil
 }
 
+// Drain refuses events from now on, and makes [Runtime.Status] say so, ahead of the end of
+// Run's context.
+func (r *Runtime) Drain() { r.draining.Store(true) }
+
 // Close closes the modules and the store. Run must have returned before.
 func (r *Runtime) Close() error {
 	r.draining.Store(true)
