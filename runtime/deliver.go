@@ -201,7 +201,7 @@ func (s *subscription) outcome(feed *feed, result sandbox.Result) delivery.Outco
 		o.Reached, o.Version = ev.Seq, ev.Version
 		o.Failure = &delivery.Failure{
 			Seq: ev.Seq, Key: ev.Key, Version: ev.Version, Kind: delivery.TooFar,
-			Message: fmt.Sprintf("more than %d subscribers lie between this event and its root", delivery.MaxHops),
+			Message: s.r.tooFar(ev),
 		}
 	}
 	return o

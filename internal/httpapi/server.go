@@ -59,6 +59,7 @@ func (a *api) routes() map[string]http.HandlerFunc {
 		"GET /v1/topics/{topic}/subscribers":      a.interested,
 		"GET /v1/events":                          a.stream,
 		"GET /v1/events/{seq}":                    a.event,
+		"GET /v1/events/{seq}/trace":              a.trace,
 		"POST /v1/events/{seq}/redaction":         a.redact,
 		"GET /v1/streams/{key}":                   a.keyStream,
 		"POST /v1/backups":                        a.backup,
