@@ -288,10 +288,32 @@ type timerPlan struct {
 	rows [][2][]byte // key, value
 }
 
+// timerGroup is what the commits of one group did to names of timers: several lanes of a
+// subscriber may be in it, and the store does not show it yet.
+type timerGroup struct {
+	number uint64
+	names  map[string][]byte // key → value; nil: taken out
+}
+
+// timerName returns the row of a name as it will be behind the commits that were staged, nil if
+// there is none.
+func (s *sequencer) timerName(key []byte) ([]byte, error) {
+	if s.timerGroup.number == s.number {
+		if value, ok := s.timerGroup.names[string(key)]; ok {
+			return value, nil
+		}
+	}
+	value, err := s.l.get(key)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return value, err
+}
+
 // planTimers reads what the timers of a commit replace, and adds that to the images of r. It
-// is done here and not by the caller, because a timer may fire at any time before. One
-// commit of a subscriber is in a group at most, and a firing has its own, so the store is
-// the present.
+// is done here and not by the caller, because a timer may fire at any time before. A firing
+// has a group of its own, so the images are those of before the group, which is taken back as
+// a whole or not at all.
 func (s *sequencer) planTimers(r *request) (p timerPlan, err error) {
 	c := r.commit
 	if len(c.Timers) == 0 {
@@ -339,11 +361,8 @@ func (s *sequencer) planTimers(r *request) (p timerPlan, err error) {
 // planReplace takes the timer of a name out, if there is one.
 func (s *sequencer) planReplace(subscriber, name string, p *timerPlan) error {
 	key := timerNameKey(nil, subscriber, name)
-	value, err := s.l.get(key)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	value, err := s.timerName(key)
+	if err != nil || value == nil {
 		return err
 	}
 	due, id, err := decodeTimerName(value)
@@ -354,13 +373,27 @@ func (s *sequencer) planReplace(subscriber, name string, p *timerPlan) error {
 	return nil
 }
 
-// stage writes the plan; what is gone may be written again.
-func (p *timerPlan) stage(batch *pebble.Batch) {
+// stageTimers writes the plan; what is gone may be written again.
+func (s *sequencer) stageTimers(p *timerPlan, batch *pebble.Batch) {
+	if s.timerGroup.number != s.number {
+		s.timerGroup = timerGroup{number: s.number}
+	}
+	note := func(key, value []byte) {
+		if _, _, _, isTimer := splitTimerKey(key); isTimer {
+			return
+		}
+		if s.timerGroup.names == nil {
+			s.timerGroup.names = map[string][]byte{}
+		}
+		s.timerGroup.names[string(key)] = value
+	}
 	for _, key := range p.gone {
 		_ = batch.Delete(key, nil)
+		note(key, nil)
 	}
 	for _, row := range p.rows {
 		_ = batch.Set(row[0], row[1], nil)
+		note(row[0], row[1])
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -407,4 +408,30 @@ func timersAgree(fs vfs.FS) (err error) {
 		return fmt.Errorf("these fired although they were replaced: %v", fired)
 	}
 	return r.Err()
+}
+
+// TestTimerLanes lets the lanes of a subscriber set the timer of one name at once: in the end
+// there is one.
+func TestTimerLanes(t *testing.T) {
+	const lanes, rounds = 8, 30
+	tl := openTimers(t, filepath.Join(t.TempDir(), "db"))
+	if err := tl.SetLanes(ctx, "s", lanes, 1); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for lane := range lanes {
+		wg.Go(func() {
+			for i := range rounds {
+				change := log.TimerChange{Name: "n", Due: int64(1 + i), Event: event("late", "", fmt.Sprint(lane, "-", i))}
+				c := log.Commit{Subscriber: "s", StateVersion: 1, Lane: lane, From: 1, To: 1, Fence: 1, Timers: []log.TimerChange{change}}
+				if _, err := tl.Commit(ctx, &c, log.Durable); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := strings.Fields(pendingTimers(t, tl.Log)); len(got) != 1 {
+		t.Errorf("%d timers have the name: %v", len(got), got)
+	}
 }

@@ -153,7 +153,7 @@ type judge struct {
 
 // standing is how a subscriber stands.
 type standing struct {
-	cursor abi.Seq
+	lanes  []abi.Seq // their cursors
 	parked []log.Parked
 	timers map[abi.Seq]int // that wait, by the event that set them
 }
@@ -162,11 +162,24 @@ func (j *judge) standing(name string) (standing, error) {
 	if st, ok := j.known[name]; ok {
 		return st, nil
 	}
-	p, err := j.r.position(name)
-	if err != nil {
+	cursors, err := j.r.store.Lanes(name)
+	if err != nil || len(cursors) == 0 {
 		return standing{}, err
 	}
-	st := standing{cursor: p.Next, parked: p.parked, timers: map[abi.Seq]int{}}
+	st := standing{timers: map[abi.Seq]int{}}
+	if st.parked, err = j.r.store.Parked(name); err != nil {
+		return standing{}, err
+	}
+	for _, c := range cursors {
+		st.lanes = append(st.lanes, c.Next)
+	}
+	if s := j.r.subscription(name); s != nil { // what it has read over need not be written yet
+		for lane, s := range s.crew.all() {
+			if lane < len(st.lanes) {
+				st.lanes[lane] = max(st.lanes[lane], s.laneStatus().Cursor)
+			}
+		}
+	}
 	n := 0
 	if err := j.r.store.Timers(name, 0, "", func(t log.Timer) bool {
 		st.timers[t.Cause]++
@@ -174,9 +187,6 @@ func (j *judge) standing(name string) (standing, error) {
 		return n < maxTraceTimers
 	}); err != nil {
 		return standing{}, err
-	}
-	if s := j.r.subscription(name); s != nil { // what it has read over need not be written yet
-		st.cursor = max(st.cursor, s.statusNow().Cursor)
 	}
 	j.known[name] = st
 	return st, nil
@@ -212,22 +222,23 @@ func (j *judge) deliveries(tr *Trace, i int) error {
 
 func (j *judge) outcome(d *Delivery, ev *abi.Event) error {
 	st, err := j.standing(d.Subscriber)
-	if errors.Is(err, log.ErrNotFound) { // it was dropped, and what it emitted is left
-		d.Outcome = Emitted
-		return nil
-	}
 	if err != nil {
 		return err
 	}
+	if len(st.lanes) == 0 { // it was dropped, and what it emitted is left
+		d.Outcome = Emitted
+		return nil
+	}
+	cursor := st.lanes[partition(ev.Key, ev.Seq, len(st.lanes))]
 	d.Outcome, d.Timers = Handled, st.timers[ev.Seq]
-	if ev.Seq >= st.cursor {
+	if ev.Seq >= cursor {
 		d.Outcome = NotReached
 	}
 	for _, p := range st.parked {
 		switch {
 		case p.First == ev.Seq && p.Key == ev.Key:
 			d.Outcome, d.Attempts = Retried, p.Attempts
-		case p.Key != "" && p.Key == ev.Key && p.First < ev.Seq && ev.Seq < st.cursor:
+		case p.Key != "" && p.Key == ev.Key && p.First < ev.Seq && ev.Seq < cursor:
 			d.Outcome = Blocked
 		}
 	}
