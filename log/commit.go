@@ -85,6 +85,7 @@ func (l *Log) commitImages(c *Commit) (images []byte, err error) {
 type Attachment struct {
 	Subscriber string
 	Next       abi.Seq // where a new subscriber begins; 0: after the head as it is when the request is handled
+	KeepHead   bool    // a new subscriber's row says where the head was then, see [Log.StartHead]
 	cursor     Cursor
 }
 
@@ -98,6 +99,13 @@ func (l *Log) Attach(ctx context.Context, a Attachment) (Cursor, error) {
 		return Cursor{}, err
 	}
 	return a.cursor, nil
+}
+
+// StartHead returns where the head was when a subscriber was attached with KeepHead, 0 for
+// others.
+func (l *Log) StartHead(subscriber string) (abi.Seq, error) {
+	n, err := readUint64(l.db, startKey(subscriber))
+	return abi.Seq(n), err
 }
 
 // Cursor returns where a subscriber stands, or [ErrNotFound] if it was never attached.

@@ -66,6 +66,11 @@ func deadLetterKey(dst []byte, subscriber string, seq abi.Seq) []byte {
 	return binary.BigEndian.AppendUint64(named(dst, spaceDeadLetter, subscriber), uint64(seq))
 }
 
+// startKey is that of the row that says where the head was when a subscriber was attached.
+func startKey(subscriber string) []byte {
+	return append([]byte{spaceMeta}, "start/"+subscriber...)
+}
+
 // timerKey is that of the timer that is due at a time and whose event will have that id.
 func timerKey(dst []byte, subscriber string, due int64, id string) []byte {
 	return append(binary.BigEndian.AppendUint64(append(named(dst, spaceTimer, subscriber), 0), uint64(due)), id...)

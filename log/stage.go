@@ -1,6 +1,7 @@
 package log
 
 import (
+	"encoding/binary"
 	"errors"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -245,7 +246,12 @@ func (s *sequencer) stageAttach(a *Attachment, batch *pebble.Batch) error {
 			return err
 		}
 		c = Cursor{Next: a.Next, Time: s.l.opts.now()}
-		err = s.moveCursor(a.Subscriber, c, nil, batch)
+		var images []byte
+		if a.KeepHead {
+			images = putImage(nil, startKey(a.Subscriber), nil)
+			_ = batch.Set(startKey(a.Subscriber), binary.LittleEndian.AppendUint64(nil, uint64(s.next()-1)), nil)
+		}
+		err = s.moveCursor(a.Subscriber, c, images, batch)
 	}
 	a.cursor = c
 	return err

@@ -353,6 +353,9 @@ func (f *feed) peek() {
 			f.turnBack(before)
 			return
 		}
+		if !s.start.wants(ev) {
+			continue
+		}
 		pass := delivery.Give
 		switch {
 		case f.order.Line:

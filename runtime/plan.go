@@ -183,7 +183,7 @@ func (r *Runtime) startSeq(start manifest.Start) (abi.Seq, error) {
 	case manifest.StartTime:
 		return r.store.SeqAtTime(start.Time.UnixNano())
 	}
-	return 1, nil
+	return r.store.First(), nil // what retention dropped before is no gap
 }
 
 // Reload reads the manifest and the modules again and adopts them if all of it is right.
