@@ -263,6 +263,7 @@ func (s *sequencer) process(group []*request) {
 	sync = sync || len(durable) > 0
 	chunks, bytes := s.encode(batch)
 	s.write(batch, chunks, bytes, sync, durable)
+	s.l.applied.Store(s.number) // also where nothing was written, or a run could be refused for ever
 	for _, r := range accepted {
 		s.l.answer(r)
 	}
@@ -335,7 +336,6 @@ func (s *sequencer) write(batch *pebble.Batch, chunks []*chunk, bytes int, sync 
 	if err != nil {
 		s.l.fail("write to the store: " + err.Error())
 	}
-	s.l.applied.Store(s.number)
 	s.l.counters.groups.Add(1)
 	if len(chunks) > 0 {
 		s.l.tail.publish(chunks, s.head)

@@ -218,8 +218,14 @@ func (c *crew) replace(n int) error {
 	for _, s := range old {
 		c.r.interest.forget(s)
 	}
-	if c.r.mu.subs[c.name] != nil {
+	if have := c.r.mu.subs[c.name]; have != nil && have.crew == c {
 		c.r.mu.subs[c.name] = c.lanes[0]
+	}
+	switch {
+	case c.want == 0: // taken out meanwhile
+		c.end()
+	case c.want != n: // or changed again
+		c.catchUp()
 	}
 	return nil
 }
