@@ -117,11 +117,16 @@ func (i *Instance) view(stack []uint64, at int) []byte {
 func (i *Instance) bytes(ptr, length uint32) []byte {
 	b, ok := i.memory.Read(ptr, length)
 	if !ok {
-		i.trap(TrapPointer, "a pointer outside of the memory was given to the host")
+		i.trap(TrapPointer, outsideMemory)
 	}
 	i.oweBytes(len(b))
 	return b
 }
+
+const outsideMemory = "a pointer outside of the memory was given to the host"
+
+// roomAt is how many bytes of memory there are from ptr on.
+func (i *Instance) roomAt(ptr uint32) int { return int(max(int64(i.memory.Size())-int64(ptr), 0)) }
 
 // answer puts a result on the stack.
 func answer(stack []uint64, n int32) { stack[0] = api.EncodeI32(n) }
@@ -330,13 +335,18 @@ type lineWriter struct {
 	rest  []byte
 }
 
-// write takes bytes and passes whole lines on.
+// lineFuel is the price of a printed line, besides its bytes.
+const lineFuel = 200
+
+// write takes bytes, for which the caller has paid, and passes whole lines on.
 func (w *lineWriter) write(b []byte) {
 	for {
 		end := bytes.IndexByte(b, '\n')
 		if end < 0 {
 			break
 		}
+		w.i.owe(lineFuel)
+		w.i.pay()
 		line := append(w.rest, b[:end]...)
 		if w.level == 3 {
 			w.i.words.hear(clean(line, maxMessage))

@@ -40,7 +40,7 @@ func (i *Instance) get(key []byte) ([]byte, bool) {
 // hostSet is kv_set(k, klen, v, vlen).
 func (i *Instance) hostSet(stack []uint64) {
 	key, value := i.view(stack, 0), i.view(stack, 2)
-	if len(value) > abi.MaxStateValueBytes {
+	if len(value) > abi.MaxStateValueBytes || len(key) > abi.MaxStateKeyBytes {
 		answer(stack, int32(abi.TooLarge))
 		return
 	}
@@ -50,6 +50,10 @@ func (i *Instance) hostSet(stack []uint64) {
 // hostDel is kv_del(k, klen).
 func (i *Instance) hostDel(stack []uint64) {
 	key := i.view(stack, 0)
+	if len(key) > abi.MaxStateKeyBytes {
+		answer(stack, int32(abi.TooLarge))
+		return
+	}
 	answer(stack, int32(i.write(Write{Key: bytes.Clone(key), Delete: true})))
 }
 
@@ -59,8 +63,6 @@ func (i *Instance) write(w Write) abi.Status {
 	}
 	s := &i.staged.event
 	switch {
-	case len(w.Key) > abi.MaxStateKeyBytes:
-		return abi.TooLarge
 	case len(w.Key) == 0:
 		return abi.Invalid
 	case s.stateBytes+writeBytes(w) > i.limits.StateBytes:
@@ -86,12 +88,15 @@ const scanEntry = 8
 func (i *Instance) hostScan(stack []uint64) {
 	prefix, after := bytes.Clone(i.view(stack, 0)), bytes.Clone(i.view(stack, 2))
 	buf, capacity := uint32(stack[4]), int(max(int32(stack[5]), 0))
-	p := &packer{capacity: capacity}
+	// Without the bound a guest of a few pages could have the host collect gigabytes.
+	p := &packer{capacity: min(capacity, i.roomAt(buf))}
 	i.scan(prefix, after, p.add)
 	i.checkTime()
 	switch {
-	case p.need > 0: // not even the first entry fits
+	case p.need > capacity: // not even the first entry fits
 		answer(stack, int32(p.need))
+	case p.need > 0: // it does by what the guest says, but not into its memory
+		i.trap(TrapPointer, outsideMemory)
 	default:
 		copy(i.bytes(buf, uint32(len(p.out))), p.out)
 		answer(stack, int32(len(p.out)))
@@ -124,8 +129,9 @@ const scanFuel = 16
 
 // scan merges what the run has written with the committed state, in the order of keys.
 func (i *Instance) scan(prefix, after []byte, fn func(key, value []byte) bool) {
+	i.owe(scanFuel * (len(i.staged.writes) + len(i.staged.event.writes)))
+	i.pay()
 	own := i.ownWrites(string(prefix), string(after))
-	i.owe(scanFuel * len(own))
 	open := true
 	emit := func(w Write) { open = open && (w.Delete || fn(w.Key, w.Value)) }
 	err := i.batch.State.Scan(prefix, after, func(key, value []byte) bool {

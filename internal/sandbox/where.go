@@ -70,8 +70,6 @@ func (i *Instance) assemblyScript(ptr uint32) string {
 // panic with the first line of source that is not the runtime's.
 type lastWords struct{ reason, place string }
 
-var goPlace = regexp.MustCompile(`^\s+(\S+\.go:\d+)`)
-
 func (w *lastWords) hear(line string) {
 	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
 		*w = lastWords{reason: line}
@@ -80,9 +78,13 @@ func (w *lastWords) hear(line string) {
 	if w.reason == "" || w.place != "" {
 		return
 	}
-	if f := goPlace.FindStringSubmatch(line); f != nil && !strings.HasPrefix(f[1], "runtime/") && !strings.Contains(f[1], "/runtime/") && !strings.Contains(f[1], "/src/runtime") {
-		w.place = f[1][strings.LastIndexByte(f[1], '/')+1:]
+	text := strings.TrimLeft(line, " \t")
+	place, _, _ := strings.Cut(text, " ")
+	file, number, ok := strings.Cut(place, ".go:")
+	if _, err := strconv.Atoi(number); !ok || err != nil || text == line || strings.HasPrefix(file, "runtime/") || strings.Contains(file, "/runtime/") {
+		return
 	}
+	w.place = place[strings.LastIndexByte(place, '/')+1:]
 }
 
 func (w *lastWords) String() string {
