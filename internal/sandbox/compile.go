@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"time"
 
@@ -42,17 +41,37 @@ func engineConfig(interpreter bool) wazero.RuntimeConfig {
 
 // CompileChild is what the child of [Options.CompileCommand] does: it takes the limits upon
 // itself, reads a module from in, and compiles it into the folder dir, where the engine of
-// the parent finds it. cpu is in seconds. It returns when it is done or refuses; the limits
+// the parent finds it. cpu is what it may use of processor time. It returns when it is done or refuses; the limits
 // may end the process before.
-func CompileChild(in io.Reader, dir string, cpu int) error {
-	if err := limitSelf(cpu, compileMemory); err != nil {
+func CompileChild(in io.Reader, dir string, cpu time.Duration) error {
+	if err := limitSelf(int((cpu+time.Second-1)/time.Second), compileMemory); err != nil {
 		return err
 	}
+	go endBefore(cpu - compileMargin)
 	wasm, err := io.ReadAll(in)
 	if err != nil {
 		return err
 	}
 	return compileInto(context.Background(), dir, wasm)
+}
+
+const (
+	// compileMargin is how much before its limit the child ends itself: the system's own limit
+	// is in whole seconds, and a process takes a while to start and to end.
+	compileMargin = 200 * time.Millisecond
+	compileStep   = 20 * time.Millisecond
+	// exitTooSlow is the child's code for that.
+	exitTooSlow = 66
+)
+
+// endBefore ends this process when it has used so much processor time. The compiler cannot
+// be asked to stop.
+func endBefore(limit time.Duration) {
+	for range time.Tick(compileStep) {
+		if processorTime() >= limit {
+			os.Exit(exitTooSlow)
+		}
+	}
 }
 
 // compileInto fills dir with what the engine makes of a module.
@@ -122,14 +141,13 @@ func sameEngine(made string) error {
 }
 
 // compileOutside runs the child. The child has no environment and no files but the folder.
-func (e *Engine) compileOutside(ctx context.Context, dir string, m *Module, wasm []byte) error {
+func (e *Engine) compileOutside(outer context.Context, dir string, m *Module, wasm []byte) error {
 	budget := compileBudget(m.info.CodeBytes)
-	seconds := int((budget + time.Second - 1) / time.Second)
 	// The child's own limit counts processor time. This one is for a machine that does not
 	// run it, and for a child that does not keep its word.
-	ctx, cancel := context.WithTimeout(ctx, 5*budget)
+	ctx, cancel := context.WithTimeout(outer, 5*budget)
 	defer cancel()
-	command := append(e.opts.CompileCommand[1:len(e.opts.CompileCommand):len(e.opts.CompileCommand)], dir, strconv.Itoa(seconds))
+	command := append(e.opts.CompileCommand[1:len(e.opts.CompileCommand):len(e.opts.CompileCommand)], dir, budget.String())
 	child := exec.CommandContext(ctx, e.opts.CompileCommand[0], command...)
 	child.Stdin = bytes.NewReader(wasm)
 	child.Env = []string{"GOTRACEBACK=none"}
@@ -141,14 +159,21 @@ func (e *Engine) compileOutside(ctx context.Context, dir string, m *Module, wasm
 	if err == nil {
 		return nil
 	}
+	if err := outer.Err(); err != nil { // the module is not at fault
+		return err
+	}
 	var exit *exec.ExitError
-	switch words := stderr.String(); {
-	case !errors.As(err, &exit):
+	if !errors.As(err, &exit) {
 		return fmt.Errorf("the compiler could not be started: %v", err)
-	case exit.ExitCode() == -1:
-		return fmt.Errorf("compiling it takes more than %d s of processor time; split large functions or build with optimisation", seconds)
+	}
+	used := exit.UserTime() + exit.SystemTime()
+	switch words := stderr.String(); {
+	case exit.ExitCode() == exitTooSlow, exit.ExitCode() == -1 && used >= budget-compileMargin, ctx.Err() != nil:
+		return fmt.Errorf("compiling it takes more than %.1f s of processor time; split large functions or build with optimisation", budget.Seconds())
 	case strings.Contains(words, "out of memory") || strings.Contains(words, "cannot allocate"):
 		return fmt.Errorf("compiling it takes more than %d MiB of memory; split large functions or build with optimisation", compileMemory>>20)
+	case words == "":
+		return fmt.Errorf("the compiler ended without a word (%v); load the module again", exit)
 	default:
 		return errors.New(firstLine(strings.TrimPrefix(words, "avxrt: ")))
 	}

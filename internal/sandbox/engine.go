@@ -5,7 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,13 +21,14 @@ import (
 
 // Options tune an engine.
 type Options struct {
-	// CacheDir keeps compiled modules, so that a restart need not compile again. It is
+	// CacheDir keeps compiled modules, so that a restart need not compile again. It belongs to
+	// one engine at a time: a node's lock on its store sees to that. It is
 	// machine code that is run: the folder is made for its owner alone, and every entry is
 	// sealed. "": none, and every load compiles in this process.
 	CacheDir string
 
 	// CompileCommand is a program with its first arguments that calls [CompileChild] with
-	// its standard input and the two arguments that are added, folder and seconds. Modules
+	// its standard input and the two arguments that are added, folder and time. Modules
 	// that are not in CacheDir, which it needs, are compiled by it: under limits of time and
 	// memory, and away from this process. Nil: they are compiled here, where compiling
 	// cannot be stopped; a module that passes the checks before may then take a minute and
@@ -64,6 +69,9 @@ func NewEngine(_ context.Context, opts Options) (*Engine, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	if err := opts.absolute(); err != nil {
+		return nil, err
+	}
 	e := &Engine{opts: opts}
 	if opts.CacheDir != "" && !opts.Interpreter {
 		var err error
@@ -77,6 +85,22 @@ func NewEngine(_ context.Context, opts Options) (*Engine, error) {
 	e.watch = newWatchdog(opts)
 	e.mu.loading, e.mu.modules = map[string]*sync.Mutex{}, map[*Module]struct{}{}
 	return e, nil
+}
+
+// absolute makes paths independent of the folder in which the child runs.
+func (o *Options) absolute() (err error) {
+	if o.CacheDir != "" {
+		if o.CacheDir, err = filepath.Abs(o.CacheDir); err != nil {
+			return fmt.Errorf("find the folder for compiled modules: %w", err)
+		}
+	}
+	if len(o.CompileCommand) > 0 && strings.ContainsRune(o.CompileCommand[0], filepath.Separator) {
+		o.CompileCommand = slices.Clone(o.CompileCommand)
+		if o.CompileCommand[0], err = filepath.Abs(o.CompileCommand[0]); err != nil {
+			return fmt.Errorf("find the compiler: %w", err)
+		}
+	}
+	return nil
 }
 
 // Close closes every module. No instance may be running.
@@ -129,7 +153,7 @@ func (e *LoadError) Error() string {
 }
 
 // Load checks and compiles a module. name is for messages. The error is a [*LoadError]
-// where the module is at fault.
+// where the module is at fault; the end of ctx ends a compiler child, and is the error then.
 func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, error) {
 	metered, err := wasmbin.Rewrite(wasm)
 	if err != nil {
@@ -146,6 +170,9 @@ func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, e
 	lock.Lock()
 	defer lock.Unlock()
 	if err := m.compile(ctx, metered.Wasm); err != nil {
+		if ctx.Err() != nil {
+			return nil, errors.Join(err, m.close(ctx))
+		}
 		return nil, errors.Join(&LoadError{name, firstLine(err.Error())}, m.close(ctx))
 	}
 	e.mu.Lock()

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -39,9 +38,9 @@ const compileVerb = "compile-module"
 // know, but without the race detector, which needs memory that the limits do not give.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && os.Args[1] == compileVerb {
-		seconds, err := strconv.Atoi(os.Args[3])
+		limit, err := time.ParseDuration(os.Args[3])
 		if err == nil {
-			err = sandbox.CompileChild(os.Stdin, os.Args[2], seconds)
+			err = sandbox.CompileChild(os.Stdin, os.Args[2], limit)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
