@@ -22,6 +22,7 @@ type Commit struct {
 	Emits       []abi.Event  // appended; their ids are the host's, so they pass no deduplication
 	Writes      []StateWrite // later ones win over earlier ones of the same key
 	DeadLetters []DeadLetter
+	Parked      []ParkedChange // keys that it blocks or frees
 }
 
 // StateWrite sets or deletes one key of a subscriber's state.
@@ -66,6 +67,9 @@ func (l *Log) commitImages(c *Commit) (images []byte, err error) {
 	}
 	for i := 0; err == nil && i < len(c.DeadLetters); i++ {
 		images, err = appendImage(images, l.db, deadLetterKey(nil, c.Subscriber, c.DeadLetters[i].Seq))
+	}
+	for i := 0; err == nil && i < len(c.Parked); i++ {
+		images, err = appendImage(images, l.db, parkedKey(nil, c.Subscriber, &c.Parked[i].Parked))
 	}
 	return images, err
 }

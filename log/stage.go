@@ -200,6 +200,7 @@ func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 		d := &c.DeadLetters[i]
 		_ = batch.Set(deadLetterKey(nil, c.Subscriber, d.Seq), appendDeadLetter(nil, d), nil)
 	}
+	stageParked(c, batch)
 	s.l.counters.commits.Add(1)
 	return nil
 }

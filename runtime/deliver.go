@@ -15,10 +15,26 @@ import (
 // deliver carries out one order and says whether the subscription can go on. Without
 // events to run it waits for some.
 func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
-	feed := &feed{s: s, ctx: ctx, order: order, end: time.Now().Add(batchTime), keep: s.sampled(order.From)}
+	feed := &feed{s: s, ctx: ctx, order: order, end: time.Now().Add(batchTime), keep: s.sampled(order.From), source: s.reader}
+	if order.Line {
+		line := s.openLine(order)
+		defer line.close()
+		feed.source, feed.line = line, line
+	}
 	s.buffers.causes = s.buffers.causes[:0]
 	if feed.peek(); feed.held == nil && feed.tooFar == 0 {
-		return s.idle(ctx)
+		if order.Line || feed.halted {
+			if err := feed.source.Err(); err != nil {
+				return s.stop(err)
+			}
+			return s.settle(feed, sandbox.Result{})
+		}
+		return s.idle(ctx, order)
+	}
+	if order.Mark && feed.held != nil {
+		if err := s.mark(feed.held); err != nil {
+			return s.refused(err)
+		}
 	}
 	if feed.held == nil { // the first event is beyond the hop limit: no run for it
 		return s.settle(feed, sandbox.Result{})
@@ -42,7 +58,7 @@ func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
 }
 
 // idle writes the cursor where much was read over, and waits for an event.
-func (s *subscription) idle(ctx context.Context) bool {
+func (s *subscription) idle(ctx context.Context, order delivery.Order) bool {
 	if err := s.reader.Err(); err != nil {
 		return s.stop(err)
 	}
@@ -55,13 +71,19 @@ func (s *subscription) idle(ctx context.Context) bool {
 	}
 	s.publishStatus()
 	if at > s.r.store.Head() {
-		return s.rest(ctx, at)
+		return s.rest(ctx, at, order.Wake)
 	}
 	return true
 }
 
-// rest waits, with everything below at dealt with, for an event that concerns s.
-func (s *subscription) rest(ctx context.Context, at abi.Seq) bool {
+// rest waits, with everything below at dealt with, for an event that concerns s, or until
+// the time wake, if it is not 0.
+func (s *subscription) rest(ctx context.Context, at abi.Seq, wake int64) bool {
+	if wake != 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, time.Unix(0, wake))
+		defer cancel()
+	}
 	s.idling.Store(true)
 	if announced := s.r.interest.announced.Load(); announced > uint64(at) {
 		// The follower may have looked before s was idle: what it announced may concern s, and
@@ -131,12 +153,11 @@ func (s *subscription) broken(err error) bool {
 // settle asks the machine what the result means and commits its verdict.
 func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 	outcome := s.outcome(feed, result)
-	from := s.machine.Cursor()
 	verdict := s.machine.Finish(now(), outcome)
 	if verdict.Discard {
 		s.discard()
 	}
-	c := &log.Commit{To: verdict.To, Writes: writes(result.Writes)}
+	c := &log.Commit{To: verdict.To, Writes: writes(result.Writes), Parked: parkedRows(verdict.Parked)}
 	causes, err := s.emits(c, result)
 	if err != nil {
 		return s.stop(err)
@@ -144,9 +165,9 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 	if verdict.Letter != nil {
 		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter)}
 	}
-	if c.To > s.stored || len(c.Writes) > 0 || len(c.Emits) > 0 {
+	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters) > 0 {
 		if _, err := s.commit(c); err != nil {
-			return s.clash(from, causes, err)
+			return s.clash(causes, err)
 		}
 	}
 	s.account(outcome, verdict, result)
@@ -155,27 +176,31 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 
 // outcome translates the sandbox's result.
 func (s *subscription) outcome(feed *feed, result sandbox.Result) delivery.Outcome {
-	o := delivery.Outcome{Handled: result.Handled, Reached: feed.reached(result.Handled)}
-	failing := func() abi.Seq {
+	o := delivery.Outcome{Handled: result.Handled, Halted: feed.halted}
+	o.Reached, o.Version = feed.reached(result.Handled)
+	failure := func(kind delivery.FailureKind, message string) {
+		o.Failure = &delivery.Failure{Kind: kind, Message: message}
 		if result.Pulled > result.Handled {
-			o.Reached = s.buffers.causes[result.Handled].Seq
-			return o.Reached
+			ev := &s.buffers.causes[result.Handled]
+			o.Reached, o.Version = ev.Seq, ev.Version
+			o.Failure.Seq, o.Failure.Key, o.Failure.Version = ev.Seq, ev.Key, ev.Version
 		}
-		return 0
 	}
 	switch {
 	case result.Failure != nil:
-		o.Failure = &delivery.Failure{Seq: failing(), Kind: delivery.Said, Code: result.Failure.Code, Message: result.Failure.Message}
+		failure(delivery.Said, result.Failure.Message)
+		o.Failure.Code = result.Failure.Code
 	case result.Trap != nil:
 		kind := delivery.Trapped
 		if result.Trap.Timeout {
 			kind = delivery.TimedOut
 		}
-		o.Failure = &delivery.Failure{Seq: failing(), Kind: kind, Message: result.Trap.Message}
+		failure(kind, result.Trap.Message)
 	case feed.tooFar != 0 && feed.held == nil && result.Handled == len(s.buffers.causes):
-		o.Reached = feed.tooFar
+		ev := &s.buffers.event // it was read last
+		o.Reached, o.Version = ev.Seq, ev.Version
 		o.Failure = &delivery.Failure{
-			Seq: feed.tooFar, Kind: delivery.TooFar,
+			Seq: ev.Seq, Key: ev.Key, Version: ev.Version, Kind: delivery.TooFar,
 			Message: fmt.Sprintf("more than %d subscribers lie between this event and its root", delivery.MaxHops),
 		}
 	}
@@ -191,8 +216,8 @@ func writes(staged []sandbox.Write) []log.StateWrite {
 }
 
 // emits stamps what the run emitted into c and returns the cause of each emit.
-func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]abi.Seq, error) {
-	causes := make([]abi.Seq, len(result.Emits))
+func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]*abi.Event, error) {
+	causes := make([]*abi.Event, len(result.Emits))
 	c.Emits = make([]abi.Event, len(result.Emits))
 	index, last := 0, -1
 	for i := range result.Emits {
@@ -205,7 +230,7 @@ func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]abi.Seq, e
 		if err := s.stamper.Stamp(cause, &c.Emits[i], index); err != nil {
 			return nil, fmt.Errorf("stamp emit %d of event %d: %w", index, cause.Seq, err)
 		}
-		causes[i] = cause.Seq
+		causes[i] = cause
 		index++
 	}
 	return causes, nil
@@ -219,7 +244,7 @@ func (s *subscription) letter(l *delivery.Letter) log.DeadLetter {
 }
 
 // clash deals with a commit that was refused: nothing of the run was kept.
-func (s *subscription) clash(from abi.Seq, causes []abi.Seq, err error) bool {
+func (s *subscription) clash(causes []*abi.Event, err error) bool {
 	s.discard()
 	s.closeReader()
 	var version *log.VersionError
@@ -233,11 +258,16 @@ func (s *subscription) clash(from abi.Seq, causes []abi.Seq, err error) bool {
 	default:
 		return s.refused(err)
 	}
-	verdict := s.machine.Clash(now(), from, causes[index], err.Error())
-	if verdict.Letter == nil && verdict.To == from {
+	at, readErr := s.r.position(s.name)
+	if readErr != nil {
+		return s.stop(readErr)
+	}
+	cause := causes[index]
+	verdict := s.machine.Clash(now(), at.start(false), delivery.Failure{Seq: cause.Seq, Key: cause.Key, Version: cause.Version, Message: err.Error()})
+	if verdict.Letter == nil && len(verdict.Parked) == 0 && verdict.To == s.stored {
 		return true
 	}
-	c := &log.Commit{To: verdict.To}
+	c := &log.Commit{To: verdict.To, Parked: parkedRows(verdict.Parked)}
 	if verdict.Letter != nil {
 		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter)}
 		s.count(func(st *SubscriberStatus) { st.DeadLetters++ })
@@ -253,12 +283,12 @@ func (s *subscription) refused(err error) bool {
 	if !errors.Is(err, log.ErrFenced) {
 		return s.stop(err)
 	}
-	cursor, err := s.r.store.Cursor(s.name)
+	at, err := s.r.position(s.name)
 	if err != nil {
 		return s.stop(err)
 	}
-	s.stored, s.fence = cursor.Next, cursor.Fence
-	s.machine.Refused(cursor.Next)
+	s.stored, s.fence = at.Next, at.Fence
+	s.machine.Refused(at.start(false))
 	s.discard()
 	s.closeReader()
 	return true
@@ -269,37 +299,54 @@ type feed struct {
 	s      *subscription
 	ctx    context.Context
 	order  delivery.Order
+	source source
+	line   *lineReader // the source, if the run is of a blocked key
 	end    time.Time
 	held   *abi.Event // read but not given yet
 	given  int
 	keep   bool        // the run will be verified
 	kept   []abi.Event // copies of what was given, if it will
 	tooFar abi.Seq     // the event behind those given, if it is beyond the hop limit
+	halted bool        // too much waits beside the log
 }
 
 // peek reads the next event of the run unless one is held already.
 func (f *feed) peek() {
 	s := f.s
-	if f.held != nil || f.tooFar != 0 {
-		return
+	for f.held == nil && f.tooFar == 0 && !f.halted {
+		if !f.order.Line && f.order.Before != 0 && f.source.Position() >= f.order.Before {
+			return
+		}
+		ev := &s.buffers.event
+		if !f.source.Next(ev) {
+			return
+		}
+		if !f.order.Line && f.order.Before != 0 && ev.Seq >= f.order.Before {
+			f.turnBack(f.order.Before)
+			return
+		}
+		pass := delivery.Give
+		if !f.order.Line {
+			pass = s.machine.Pass(ev.Key)
+		}
+		switch {
+		case pass == delivery.Over:
+		case pass == delivery.Halt:
+			f.halted = true
+			f.turnBack(ev.Seq)
+		case delivery.Hops(ev) >= delivery.MaxHops:
+			f.tooFar = ev.Seq
+		default:
+			f.held = ev
+		}
 	}
-	if f.order.Before != 0 && s.reader.Position() >= f.order.Before {
-		return
-	}
-	if !s.reader.Next(&s.buffers.event) {
-		return
-	}
-	ev := &s.buffers.event
-	if f.order.Before != 0 && ev.Seq >= f.order.Before {
-		s.closeReader() // it read too far; the next run opens one at the cursor
-		s.open(f.order.Before)
-		return
-	}
-	if delivery.Hops(ev) >= delivery.MaxHops {
-		f.tooFar = ev.Seq
-		return
-	}
-	f.held = ev
+}
+
+// turnBack makes the reader of the log, which read too far, stand at seq.
+func (f *feed) turnBack(seq abi.Seq) {
+	f.s.closeReader()
+	f.s.open(seq)
+	f.source = f.s.reader
 }
 
 // next is the sandbox's source: nil ends the run.
@@ -329,15 +376,17 @@ func (f *feed) next() *abi.Event {
 	return ev
 }
 
-// reached returns the seq behind what the run dealt with.
-func (f *feed) reached(handled int) abi.Seq {
+// reached returns the seq behind what the run dealt with, and in a line its version.
+func (f *feed) reached(handled int) (abi.Seq, abi.Version) {
+	next := &f.s.buffers.event
 	switch {
-	case f.held != nil:
-		return f.held.Seq
-	case f.tooFar != 0:
-		return f.tooFar
 	case handled < len(f.s.buffers.causes):
-		return f.s.buffers.causes[handled].Seq
+		next = &f.s.buffers.causes[handled]
+	case f.held != nil || f.tooFar != 0:
+	case f.line != nil:
+		return f.line.at, f.line.version
+	default:
+		return f.source.Position(), 0
 	}
-	return f.s.reader.Position()
+	return next.Seq, next.Version
 }

@@ -114,14 +114,17 @@ func readInside(dir, name string) ([]byte, error) {
 // event boundary, changed ones get a new generation. The cursors of new subscribers are
 // durable before it returns.
 func (r *Runtime) adopt(ctx context.Context, p *plan) error {
-	cursors := map[string]log.Cursor{}
+	places := map[string]position{}
 	for i := range p.manifest.Subscribers {
 		spec := &p.manifest.Subscribers[i]
 		next, err := r.startSeq(spec.Start)
 		if err != nil {
 			return &ManifestError{Subscriber: spec.Name, Err: err}
 		}
-		if cursors[spec.Name], err = r.store.Attach(ctx, log.Attachment{Subscriber: spec.Name, Next: next}); err != nil {
+		if _, err = r.store.Attach(ctx, log.Attachment{Subscriber: spec.Name, Next: next}); err != nil {
+			return err
+		}
+		if places[spec.Name], err = r.position(spec.Name); err != nil {
 			return err
 		}
 	}
@@ -143,7 +146,7 @@ func (r *Runtime) adopt(ctx context.Context, p *plan) error {
 			s.offer(spec, p.modules[spec.Name])
 			continue
 		}
-		s := newSubscription(r, spec, p.modules[spec.Name], cursors[spec.Name])
+		s := newSubscription(r, spec, p.modules[spec.Name], places[spec.Name])
 		if err := r.interest.want(s, spec.Topics); err != nil {
 			return &ManifestError{Subscriber: spec.Name, Err: err}
 		}

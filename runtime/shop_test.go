@@ -105,7 +105,7 @@ func settled(t *testing.T, r *runtime.Runtime) {
 			if s.State != runtime.StateRunning && s.State != runtime.StateRetrying {
 				t.Fatalf("subscriber %s is %s: %s", s.Name, s.State, s.Reason)
 			}
-			lag += s.LagEvents
+			lag += s.LagEvents + uint64(s.BlockedKeys)
 		}
 		if lag == 0 {
 			return

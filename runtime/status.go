@@ -38,6 +38,9 @@ type SubscriberStatus struct {
 	Digest      string
 	Generation  int
 	Cursor      abi.Seq // next seq that it has not dealt with
+	Needs       abi.Seq // the first that it may still run: below Cursor where a blocked key waits
+	BlockedKeys int     // keys whose first event waits for its next attempt, or for an operator
+	PassedOver  int     // events that wait behind those, counted since the start of the process
 	LagEvents   uint64  // seqs between the cursor and the head, wanted or not
 	LagSeconds  float64 // age of the first of them
 	Handled     uint64
@@ -154,7 +157,8 @@ func (s *subscription) publishStatus() {
 		if st.State != StateFailed {
 			st.State, st.Reason = state, reason
 		}
-		st.Cursor, st.MemoryBytes = s.machine.Cursor(), memory
+		st.Cursor, st.MemoryBytes, st.Needs = s.machine.Cursor(), memory, s.machine.Needs()
+		st.BlockedKeys, st.PassedOver = s.machine.Waiting()
 		if st.Generation != gen.number {
 			st.Generation, st.Module, st.Digest = gen.number, gen.spec.Module, gen.module.Digest()
 			st.Topics, st.Since = patternTexts(gen.spec), time.Unix(0, gen.adopted)
@@ -188,7 +192,7 @@ func (s *subscription) account(o delivery.Outcome, v delivery.Verdict, result sa
 		if v.Retry {
 			st.Retries++
 		}
-		if v.Skipped {
+		if v.Skipped != 0 {
 			st.Skipped++
 		}
 		if v.Letter != nil {

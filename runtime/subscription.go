@@ -71,11 +71,11 @@ type runBuffers struct {
 	causes []abi.Event // given in this run, in order
 }
 
-func newSubscription(r *Runtime, spec manifest.Subscriber, module *sandbox.Module, cursor log.Cursor) *subscription {
-	s := &subscription{r: r, name: spec.Name, fence: cursor.Fence, stored: cursor.Next, stirred: make(chan struct{}, 1)}
+func newSubscription(r *Runtime, spec manifest.Subscriber, module *sandbox.Module, at position) *subscription {
+	s := &subscription{r: r, name: spec.Name, fence: at.Fence, stored: at.Next, stirred: make(chan struct{}, 1)}
 	s.stamper = delivery.Stamper{Subscriber: spec.Name, Source: "/avxrt/" + s.nodeID()}
 	s.gen = newGeneration(1, spec, module)
-	s.machine = delivery.New(policy(spec), cursor.Next)
+	s.machine = delivery.New(policy(spec), at.start(!r.store.Clean()))
 	s.mu.status = SubscriberStatus{Name: spec.Name, Since: time.Now()}
 	s.publishStatus()
 	return s
@@ -167,12 +167,21 @@ func (s *subscription) take() bool {
 func (s *subscription) run(ctx context.Context) {
 	defer s.release()
 	for ctx.Err() == nil && s.take() {
+		if v, condemned := s.machine.Condemned(now()); condemned {
+			if !s.condemn(v) {
+				return
+			}
+			continue
+		}
 		order := s.machine.Begin(now())
 		if !order.Run {
+			s.publishStatus()
 			s.wait(ctx, func(ctx context.Context) { sleepUntil(ctx, order.Wake) })
 			continue
 		}
-		s.open(order.From)
+		if !order.Line {
+			s.open(order.From)
+		}
 		if !s.deliver(ctx, order) {
 			return
 		}
@@ -253,14 +262,18 @@ const diskPause = 250 * time.Millisecond
 // commit completes c with what every commit of this subscription carries and applies it.
 // While the disk is full or the log is busy it waits: the events stay where they are.
 func (s *subscription) commit(c *log.Commit) ([]log.Receipt, error) {
+	return s.commitAs(c, log.Accepted)
+}
+
+func (s *subscription) commitAs(c *log.Commit, d log.Durability) ([]log.Receipt, error) {
 	c.Subscriber, c.StateVersion = s.name, stateVersion
 	c.From, c.Fence, c.Digest = s.stored, s.fence, s.gen.module.Digest()
-	receipts, err := s.r.store.Commit(context.Background(), c, log.Accepted)
+	receipts, err := s.r.store.Commit(context.Background(), c, d)
 	for (errors.Is(err, log.ErrDiskFull) || errors.Is(err, log.ErrBusy)) && !s.r.draining.Load() {
 		reason := err.Error()
 		s.count(func(st *SubscriberStatus) { st.Reason = "waits to commit: " + reason })
 		time.Sleep(diskPause)
-		if receipts, err = s.r.store.Commit(context.Background(), c, log.Accepted); err == nil {
+		if receipts, err = s.r.store.Commit(context.Background(), c, d); err == nil {
 			s.count(func(st *SubscriberStatus) { st.Reason = "" })
 		}
 	}

@@ -187,10 +187,8 @@ func (b *builder) fixed(at string, in *rawSubscriber, s *Subscriber) {
 		return
 	}
 	switch s.OnPoison = *in.OnPoison; s.OnPoison {
-	case "park", "skip", "stop":
-	case "block":
-		b.bad(at+".on_poison", "use park, skip or stop", `"block" is not available in this version`)
+	case "park", "block", "skip", "stop":
 	default:
-		b.bad(at+".on_poison", "use park, skip or stop", "%q is unknown", s.OnPoison)
+		b.bad(at+".on_poison", "use park, block, skip or stop", "%q is unknown", s.OnPoison)
 	}
 }

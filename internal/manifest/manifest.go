@@ -64,7 +64,7 @@ type Subscriber struct {
 	Start    Start
 	Limits   Limits
 	Retry    Retry
-	OnPoison string            // park (default), skip or stop
+	OnPoison string            // park (default), block, skip or stop
 	Verify   float64           // share of runs that are done again on the interpreter and compared, 0 (default) to 1
 	Config   map[string]string // what the guest reads by conf
 }

@@ -84,7 +84,6 @@ func TestErrors(t *testing.T) {
 		{"start", sub + "start = \"never\"", `start: "never" is unknown`},
 		{"partitions", sub + "partitions = 4", "4 partitions are not available"},
 		{"swap", sub + "swap = { mode = \"shadow\" }", `"shadow" is not available`},
-		{"block", sub + "on_poison = \"block\"", `"block" is not available`},
 		{"listen", "[http]\nlisten = \"0.0.0.0:80\"", `:2:1: http.listen: "0.0.0.0" is not a loopback address`},
 		{"nesting", "a = " + strings.Repeat("[", 10_000), "nested deeper than 16"},
 		{"inline nesting", strings.Repeat("a = {", 10_000), "nested deeper than 16"},
