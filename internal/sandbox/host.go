@@ -285,12 +285,16 @@ func (i *Instance) hostLog(stack []uint64) {
 
 func (i *Instance) logLine(level int, message []byte) {
 	n := &i.staged.event.logLines
-	if *n++; i.config.OnLog == nil || *n > i.limits.LogLines {
+	if *n++; *n > i.limits.LogLines {
+		i.dropped++
+		return
+	}
+	if i.config.OnLog == nil {
 		return
 	}
 	line := LogLine{Level: min(max(level, 0), 4), Message: clean(message, 4*maxMessage)}
 	if *n == i.limits.LogLines {
-		line.Message += " … further lines of this event are dropped (limits)"
+		line.Message += " … further lines of this event are dropped (limits.log_lines)"
 	}
 	if i.staged.current != nil {
 		line.Seq = i.staged.current.Seq

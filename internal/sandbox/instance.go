@@ -51,6 +51,7 @@ type Instance struct {
 	stdout    lineWriter
 	stderr    lineWriter
 	words     lastWords
+	dropped   int // log lines of the run
 	dead      bool
 	startFuel int64 // what _initialize and avx_init burnt
 
@@ -76,6 +77,9 @@ func (m *Module) Instantiate(_ context.Context, config Config, state StateReader
 	}
 	i.stdout, i.stderr = lineWriter{i: i, level: 2}, lineWriter{i: i, level: 3}
 	i.meter.depth = uint64(m.depth)
+	if d := i.limits.Depth; d > 0 {
+		i.meter.depth = uint64(min(m.depth, d))
+	}
 	i.ctx = context.WithValue(context.Background(), instanceKey{}, i)
 	i.batch = Batch{State: state, ReadOnly: true, Next: func() *abi.Event { return nil }}
 	i.staged.reset()
@@ -104,6 +108,7 @@ func (i *Instance) start() error {
 	}
 	i.guest = guest
 	i.ready(guest)
+	i.meter.counter.Set(withFuel(i.meter.depth, fuelLeft(i.meter.counter.Get())))
 	i.run = guest.ExportedFunction(abi.ExportRun)
 	for _, name := range []string{abi.ExportInitialize, abi.ExportInit} {
 		f := guest.ExportedFunction(name)
@@ -137,13 +142,13 @@ func (i *Instance) ready(guest api.Module) {
 func (i *Instance) Run(_ context.Context, b Batch) Result {
 	start := time.Now()
 	i.meter.begin(i.limits.Fuel, i.limits.Time)
-	i.batch, i.trapped, i.words = b, nil, lastWords{}
+	i.batch, i.trapped, i.words, i.dropped = b, nil, lastWords{}, 0
 	i.staged.reset()
 	i.stack[0] = 0
 	err := i.run.CallWithStack(i.ctx, i.stack[:])
 	i.meter.end()
 	result := i.finish(err, int32(i.stack[0]))
-	result.Elapsed, result.Fuel = time.Since(start), i.meter.spent+i.meter.used()
+	result.Elapsed, result.Fuel, result.Dropped = time.Since(start), i.meter.spent+i.meter.used(), i.dropped
 	i.dead = i.dead || result.Failure != nil || result.Trap != nil
 	return result
 }
