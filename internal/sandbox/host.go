@@ -177,6 +177,7 @@ func (i *Instance) advance() bool {
 	}
 	s.current = ev
 	s.pulled++
+	i.words = lastWords{} // what was said about another event explains nothing
 	i.current.Store(uint64(ev.Seq))
 	return true
 }

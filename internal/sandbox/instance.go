@@ -197,11 +197,18 @@ func (i *Instance) explainError(err error) *Trap {
 		return &Trap{Kind: TrapExit, Message: message}
 	}
 	trap := &Trap{Kind: TrapWasm, Message: firstLine(err.Error()), Where: i.module.where(err.Error())}
+	if trap.Message == unreachable && i.words.reason != "" { // how a program in Go ends when it has said why
+		trap.Message = i.words.String()
+		return trap
+	}
 	if trap.Where != "" {
 		trap.Message += " in " + trap.Where
 	}
 	return trap
 }
+
+// unreachable is how the engine calls the instruction.
+const unreachable = "unreachable"
 
 // Usable says whether the instance may run again.
 func (i *Instance) Usable() bool { return !i.dead }
