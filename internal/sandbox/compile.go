@@ -85,23 +85,31 @@ func compileInto(ctx context.Context, dir string, wasm []byte) error {
 	return errors.Join(err, r.Close(ctx), files.Close(ctx))
 }
 
-// compiled makes sure that the cache has the machine code of a module, and returns the
-// folder. A missing or damaged entry is made, in the child where there is one.
-func (e *Engine) compiled(ctx context.Context, m *Module, wasm []byte) (string, error) {
+// recall takes a module from the cache: what was found out about it when it was rewritten,
+// and the folder with its machine code. A damaged entry is thrown away.
+func (e *Engine) recall(m *Module) bool {
+	if e.cache == nil {
+		return false
+	}
 	entry := e.cache.entry(m.digest)
-	err := e.cache.verify(entry)
+	a, metered, err := e.cache.recall(entry, m.digest)
 	if err == nil {
-		return entry, nil
+		m.info, m.depth, m.metered, m.dir = a.Info, a.Depth, metered, entry
+		return true
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		e.opts.Logger.Warn("a compiled module is made again", "module", m.name, "reason", err)
-		if err := os.RemoveAll(entry); err != nil {
-			return "", err
-		}
+		_ = os.RemoveAll(entry)
 	}
+	return false
+}
+
+// make fills the cache with the machine code of a module, in the child where there is one.
+func (e *Engine) make(ctx context.Context, m *Module) error {
+	entry, wasm := e.cache.entry(m.digest), m.metered
 	made, err := os.MkdirTemp(e.cache.dir, newPrefix)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer os.RemoveAll(made)
 	start := time.Now()
@@ -115,15 +123,16 @@ func (e *Engine) compiled(ctx context.Context, m *Module, wasm []byte) (string, 
 		err = compileInto(ctx, made, wasm)
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := sameEngine(made); err != nil {
-		return "", err
+		return err
 	}
 	if took := time.Since(start); took > progressAfter {
 		e.opts.Logger.Info("compiled a module", "module", m.name, "seconds", took.Seconds(), "bytes", len(wasm))
 	}
-	return entry, e.cache.adopt(made, entry)
+	m.dir = entry
+	return e.cache.adopt(made, entry, about{m.digest, m.depth, m.info}, wasm)
 }
 
 // sameEngine checks that the engine of this process will find what was made: it keeps files

@@ -124,9 +124,9 @@ type Module struct {
 	digest  string
 	info    wasmbin.Info
 	depth   int
-	names   map[uint32]string
-	lines   *wasmbin.Lines // nil: it carries none
 	metered []byte
+	dir     string // where its machine code is; "" while it is nowhere
+	source  *source
 
 	interpreter bool
 	twin        struct {
@@ -155,21 +155,23 @@ func (e *LoadError) Error() string {
 // Load checks and compiles a module. name is for messages. The error is a [*LoadError]
 // where the module is at fault; the end of ctx ends a compiler child, and is the error then.
 func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, error) {
-	metered, err := wasmbin.Rewrite(wasm)
-	if err != nil {
-		return nil, &LoadError{name, err.Error()}
-	}
-	if reason := checkContract(metered.Info); reason != "" {
-		return nil, &LoadError{name, reason}
-	}
 	sum := sha256.Sum256(wasm)
-	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), info: metered.Info,
-		depth: metered.Depth, names: metered.Names, lines: metered.Lines(wasm),
-		metered: metered.Wasm, interpreter: e.opts.Interpreter}
+	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), source: &source{wasm: wasm}, interpreter: e.opts.Interpreter}
 	lock := e.lockFor(m.digest) // two compilations of one module into one cache break each other (wazero #2547)
 	lock.Lock()
 	defer lock.Unlock()
-	if err := m.compile(ctx, metered.Wasm); err != nil {
+	if !e.recall(m) {
+		metered, err := wasmbin.Rewrite(wasm)
+		if err != nil {
+			return nil, &LoadError{name, err.Error()}
+		}
+		m.info, m.depth, m.metered = metered.Info, metered.Depth, metered.Wasm
+		m.source.take(metered)
+	}
+	if reason := checkContract(m.info); reason != "" {
+		return nil, &LoadError{name, reason}
+	}
+	if err := m.compile(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil, errors.Join(err, m.close(ctx))
 		}
@@ -197,14 +199,15 @@ const maxPages = 1 << 14
 
 // compile gives the module an engine of its own: engines that share a cache in memory mix
 // up types in this version of wazero (#2511). The cache on disk is safe to share.
-func (m *Module) compile(ctx context.Context, wasm []byte) error {
+func (m *Module) compile(ctx context.Context) (err error) {
 	config := engineConfig(m.interpreter)
 	if m.engine.cache != nil && !m.interpreter {
-		dir, err := m.engine.compiled(ctx, m, wasm)
-		if err != nil {
-			return err
+		if m.dir == "" {
+			if err := m.engine.make(ctx, m); err != nil {
+				return err
+			}
 		}
-		if m.cache, err = wazero.NewCompilationCacheWithDir(dir); err != nil {
+		if m.cache, err = wazero.NewCompilationCacheWithDir(m.dir); err != nil {
 			return err
 		}
 		config = config.WithCompilationCache(m.cache)
@@ -219,8 +222,7 @@ func (m *Module) compile(ctx context.Context, wasm []byte) error {
 	if reason := m.checkWASI(); reason != "" {
 		return errors.New(reason)
 	}
-	var err error
-	m.compiled, err = m.wasm.CompileModule(ctx, wasm)
+	m.compiled, err = m.wasm.CompileModule(ctx, m.metered)
 	return err
 }
 

@@ -6,7 +6,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf16"
+
+	"github.com/avx-platform/avxrt/internal/wasmbin"
 )
 
 // frameLine is how the engine prints a frame that has no name (ours never have), and
@@ -16,24 +19,57 @@ var (
 	offsetLine = regexp.MustCompile(`^\t\t0x([0-9a-f]+): `)
 )
 
+// source is a module as it came, for the names and lines that a trap is told with. A module
+// that comes from the cache was not rewritten, and is when the first trap asks.
+type source struct {
+	mu struct {
+		sync.Mutex
+		known bool
+		names map[uint32]string // of functions
+		lines *wasmbin.Lines    // nil: it carries none
+	}
+	wasm []byte
+}
+
+func (s *source) take(r *wasmbin.Rewritten) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.known, s.mu.names, s.mu.lines = true, r.Names, r.Lines(s.wasm)
+}
+
+func (s *source) places() (names map[uint32]string, lines *wasmbin.Lines) {
+	s.mu.Lock()
+	known := s.mu.known
+	s.mu.Unlock()
+	if !known {
+		if r, err := wasmbin.Rewrite(s.wasm); err == nil { // it did not fail when it was made
+			s.take(r)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.names, s.mu.lines
+}
+
 // where names the innermost place in an engine's error that people know: source line,
 // function, or both. "" if there is none.
 func (m *Module) where(trace string) string {
 	name := ""
+	names, lines := m.source.places()
 	for line := range strings.Lines(trace) {
 		if f := frameLine.FindStringSubmatch(line); f != nil {
 			index, _ := strconv.ParseUint(f[1], 10, 32)
-			if known := m.names[uint32(index)]; name == "" {
+			if known := names[uint32(index)]; name == "" {
 				name = known
 			}
 			continue
 		}
 		f := offsetLine.FindStringSubmatch(line)
-		if f == nil || m.lines == nil {
+		if f == nil || lines == nil {
 			continue
 		}
 		offset, _ := strconv.ParseUint(f[1], 16, 32)
-		if at := m.lines.At(uint32(offset)); at != "" {
+		if at := lines.At(uint32(offset)); at != "" {
 			if name == "" {
 				return at
 			}

@@ -2,8 +2,9 @@ package wasmbin
 
 import "fmt"
 
-// RewriterVersion changes whenever the same module would come out otherwise, or cost other
-// fuel. Compiled modules are kept by it.
+// RewriterVersion changes whenever the same module would come out otherwise, cost other fuel,
+// or be refused for the sake of safety. Compiled modules are kept by it, and what is kept is
+// run without another look.
 const RewriterVersion = 1
 
 // Names of what the rewriter adds. A module that has them itself is refused.
