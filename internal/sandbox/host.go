@@ -24,7 +24,7 @@ type hostFunction struct {
 // hostFunctions is the import module of the contract. A test walks it with bad pointers.
 var hostFunctions = map[string]hostFunction{
 	"next":    {"ii", "i", 0, (*Instance).hostNext},
-	"fail":    {"iii", "", 0, (*Instance).hostFail},
+	"fail":    {"iii", "", 400, (*Instance).hostFail},
 	"emit":    {"ii", "i", 400, (*Instance).hostEmit},
 	"reply":   {"ii", "i", 100, (*Instance).hostReply},
 	"kv_get":  {"iiii", "i", 800, (*Instance).hostGet},
@@ -188,10 +188,12 @@ const maxMessage = 1024
 // hostFail is fail(code, msg, len). Outside of an event there is nothing to fail.
 func (i *Instance) hostFail(stack []uint64) {
 	code := abi.FailCode(int32(stack[0]))
-	message := clean(i.view(stack, 1), maxMessage)
+	text := i.view(stack, 1)
 	if i.staged.current == nil || i.staged.failure != nil {
 		return
 	}
+	i.owe(min(len(text), maxMessage) / logBytesPerFuel)
+	message := clean(text, maxMessage)
 	if code < abi.FailRetry || code > abi.FailStop && code < abi.FailApplication {
 		i.trap(TrapWasm, "fail was called with a code that the contract does not have")
 	}
@@ -265,9 +267,9 @@ func (i *Instance) hostReply(stack []uint64) {
 
 // hostConf is conf(k, klen, buf, cap).
 func (i *Instance) hostConf(stack []uint64) {
-	key := string(i.view(stack, 0))
-	value, ok := i.config.Conf[key]
-	if key == "avx.abi" {
+	key := i.view(stack, 0)
+	value, ok := i.config.Conf[string(key)]
+	if string(key) == "avx.abi" {
 		value, ok = hostVersion, true
 	}
 	if !ok {

@@ -8,10 +8,10 @@ import (
 	"github.com/avx-platform/avxrt/internal/sandbox"
 )
 
-// slowestFuel is the most time that a unit of fuel may buy, whatever it is spent on.
-// Ordinary code takes a quarter of a nanosecond; the dearest that we know, loads that miss
-// all caches and garbage that the host makes, some ten.
-const slowestFuel = 20 * time.Nanosecond
+// slowestFuel is the most time that a unit of fuel may buy, whatever it is spent on: then a
+// slice of 100,000, which is the longest that a garbage collection waits for a guest, takes
+// a millisecond at most. Ordinary code takes a quarter of a nanosecond.
+const slowestFuel = 10 * time.Nanosecond
 
 // TestFuelBoundsTime: no guest gets much more time for its fuel than another, whether it
 // computes or lets the host work.
@@ -26,7 +26,7 @@ func TestFuelBoundsTime(t *testing.T) {
 			continue
 		}
 		best := time.Hour
-		for try := 0; try < 3 && best > burn*slowestFuel; try++ { // the machine has others to serve
+		for try := 0; try < 5 && best > burn*slowestFuel; try++ { // the machine has others to serve
 			_, r := attack(t, e, g, sandbox.Limits{Fuel: burn, Time: time.Minute})
 			if r.Fuel < burn {
 				t.Fatalf("%s: %s", g.Name, printResult(r))

@@ -39,30 +39,24 @@ func (i *Instance) get(key []byte) ([]byte, bool) {
 
 // hostSet is kv_set(k, klen, v, vlen).
 func (i *Instance) hostSet(stack []uint64) {
-	key, value := i.view(stack, 0), i.view(stack, 2)
-	if len(value) > abi.MaxStateValueBytes || len(key) > abi.MaxStateKeyBytes {
-		answer(stack, int32(abi.TooLarge))
-		return
-	}
-	answer(stack, int32(i.write(Write{Key: bytes.Clone(key), Value: bytes.Clone(value)})))
+	answer(stack, int32(i.write(Write{Key: i.view(stack, 0), Value: i.view(stack, 2)})))
 }
 
 // hostDel is kv_del(k, klen).
 func (i *Instance) hostDel(stack []uint64) {
-	key := i.view(stack, 0)
-	if len(key) > abi.MaxStateKeyBytes {
-		answer(stack, int32(abi.TooLarge))
-		return
-	}
-	answer(stack, int32(i.write(Write{Key: bytes.Clone(key), Delete: true})))
+	answer(stack, int32(i.write(Write{Key: i.view(stack, 0), Delete: true})))
 }
 
+// write stages a write whose key and value are the guest's memory: they are copied when
+// nothing speaks against it.
 func (i *Instance) write(w Write) abi.Status {
-	if status := i.writable(); status != 0 {
-		return status
-	}
 	s := &i.staged.event
+	status := i.writable()
 	switch {
+	case status != 0:
+		return status
+	case len(w.Key) > abi.MaxStateKeyBytes || len(w.Value) > abi.MaxStateValueBytes:
+		return abi.TooLarge
 	case len(w.Key) == 0:
 		return abi.Invalid
 	case s.stateBytes+writeBytes(w) > i.limits.StateBytes:
@@ -72,7 +66,7 @@ func (i *Instance) write(w Write) abi.Status {
 	if s.writes == nil {
 		s.writes = map[string]Write{}
 	}
-	s.writes[string(w.Key)] = w
+	s.writes[string(w.Key)] = Write{Key: bytes.Clone(w.Key), Value: bytes.Clone(w.Value), Delete: w.Delete}
 	return 0
 }
 
