@@ -14,8 +14,10 @@ import (
 // not at all; that is what exactly-once rests on.
 type Commit struct {
 	Subscriber   string
+	Lane         int // whose cursor moves; 0 where the subscriber has one only
 	StateVersion uint32
 	From, To     abi.Seq // the cursor moves from From, where the run began, to To
+	Reads        *Reads  // checked, if the subscriber has more than one lane
 	Fence        uint64  // as the run found it
 	Digest       string  // the module that ran
 

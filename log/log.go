@@ -22,6 +22,7 @@ type Log struct {
 	store     string // identity of the store
 	boot      uint64
 	clean     bool
+	applied   atomic.Uint64 // number of the last group whose batch readers of the store see
 	maxFiles  int
 	engine    *pebble.Options
 	db        *pebble.DB

@@ -150,7 +150,7 @@ func upgradeV1(db *pebble.DB) error {
 	}
 	owners := []string{""}
 	for it.First(); it.Valid(); it.Next() {
-		owners = append(owners, string(it.Key()[2:]))
+		owners = append(owners, string(it.Key()[2:])) // format 1 had no lanes
 	}
 	for _, owner := range owners {
 		_ = b.Set(undoFloorKey(owner), binary.LittleEndian.AppendUint64(nil, uint64(end.head)), nil)

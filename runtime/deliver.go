@@ -39,6 +39,7 @@ func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
 	if feed.held == nil { // the first event is beyond the hop limit: no run for it
 		return s.settle(feed, sandbox.Result{})
 	}
+	defer s.crew.turn()()
 	snapshot := s.r.store.Snapshot()
 	defer snapshot.Close()
 	state := snapshot.State(s.name, stateVersion)
@@ -50,7 +51,12 @@ func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
 			return s.broken(err)
 		}
 	}
-	result := s.instance.Run(ctx, sandbox.Batch{Next: feed.next, State: state})
+	var reader sandbox.StateReader = state
+	if s.lanes > 1 {
+		recorder := &recorder{state: state, reads: log.Reads{Since: snapshot.Number()}}
+		reader, feed.reads = recorder, &recorder.reads
+	}
+	result := s.instance.Run(ctx, sandbox.Batch{Next: feed.next, State: reader})
 	if feed.keep {
 		s.verify(ctx, state, feed.kept, result)
 	}
@@ -62,7 +68,7 @@ func (s *subscription) idle(ctx context.Context, order delivery.Order) bool {
 	if err := s.reader.Err(); err != nil {
 		return s.stop(err)
 	}
-	at := s.reader.Position()
+	at := s.short(s.reader.Position())
 	s.machine.Finish(now(), delivery.Outcome{Reached: at})
 	if at >= s.stored+cursorStep {
 		if _, err := s.commit(&log.Commit{To: at}); err != nil {
@@ -103,7 +109,7 @@ func (s *subscription) rest(ctx context.Context, at abi.Seq, wake int64) bool {
 	})
 	s.idling.Store(false)
 	// A sweep that comes too late for this rest leaves a seq that the next one is beyond.
-	to := abi.Seq(s.skip.Swap(0))
+	to := s.short(abi.Seq(s.skip.Swap(0)))
 	if to <= at {
 		return true
 	}
@@ -114,6 +120,14 @@ func (s *subscription) rest(ctx context.Context, at abi.Seq, wake int64) bool {
 		return s.refused(err)
 	}
 	return true
+}
+
+// short returns seq, or where s ends if that comes before.
+func (s *subscription) short(seq abi.Seq) abi.Seq {
+	if s.until != 0 {
+		return min(seq, s.until)
+	}
+	return seq
 }
 
 // stop ends the subscription because of an error of the store, which no retry mends.
@@ -157,7 +171,7 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 	if verdict.Discard {
 		s.discard()
 	}
-	c := &log.Commit{To: verdict.To, Writes: writes(result.Writes), Parked: parkedRows(verdict.Parked)}
+	c := &log.Commit{To: verdict.To, Writes: writes(result.Writes), Parked: parkedRows(verdict.Parked), Reads: feed.reads}
 	causes, err := s.emits(c, result)
 	if err != nil {
 		return s.stop(err)
@@ -169,6 +183,7 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 		if _, err := s.commit(c); err != nil {
 			return s.clash(causes, err)
 		}
+		s.reruns = 0
 	}
 	s.account(outcome, verdict, result)
 	return true
@@ -258,7 +273,7 @@ func (s *subscription) clash(causes []*abi.Event, err error) bool {
 	default:
 		return s.refused(err)
 	}
-	at, readErr := s.r.position(s.name)
+	at, readErr := s.r.position(s.name, s.lane, s.lanes)
 	if readErr != nil {
 		return s.stop(readErr)
 	}
@@ -278,12 +293,19 @@ func (s *subscription) clash(causes []*abi.Event, err error) bool {
 	return true
 }
 
-// refused deals with a commit that did not fit: after a fence the cursor is read again.
+// refused deals with a commit that did not fit: after a fence, or where another lane was
+// ahead, what the store holds is read again.
 func (s *subscription) refused(err error) bool {
-	if !errors.Is(err, log.ErrFenced) {
+	switch {
+	case errors.Is(err, log.ErrConflict):
+		s.count(func(st *SubscriberStatus) { st.Conflicts++ })
+		if s.reruns++; s.reruns >= 2 {
+			s.crew.calm.left.Store(calmRuns)
+		}
+	case !errors.Is(err, log.ErrFenced):
 		return s.stop(err)
 	}
-	at, err := s.r.position(s.name)
+	at, err := s.r.position(s.name, s.lane, s.lanes)
 	if err != nil {
 		return s.stop(err)
 	}
@@ -308,25 +330,31 @@ type feed struct {
 	kept   []abi.Event // copies of what was given, if it will
 	tooFar abi.Seq     // the event behind those given, if it is beyond the hop limit
 	halted bool        // too much waits beside the log
+	reads  *log.Reads  // what the run read; nil where the subscriber has one lane
 }
 
 // peek reads the next event of the run unless one is held already.
 func (f *feed) peek() {
 	s := f.s
 	for f.held == nil && f.tooFar == 0 && !f.halted {
-		if !f.order.Line && f.order.Before != 0 && f.source.Position() >= f.order.Before {
+		before := f.before()
+		if before != 0 && f.source.Position() >= before {
 			return
 		}
 		ev := &s.buffers.event
 		if !f.source.Next(ev) {
 			return
 		}
-		if !f.order.Line && f.order.Before != 0 && ev.Seq >= f.order.Before {
-			f.turnBack(f.order.Before)
+		if before != 0 && ev.Seq >= before {
+			f.turnBack(before)
 			return
 		}
 		pass := delivery.Give
-		if !f.order.Line {
+		switch {
+		case f.order.Line:
+		case !s.mine(ev):
+			continue
+		default:
 			pass = s.machine.Pass(ev.Key)
 		}
 		switch {
@@ -339,6 +367,18 @@ func (f *feed) peek() {
 		default:
 			f.held = ev
 		}
+	}
+}
+
+// before returns the seq at which a run of the log must end, 0 if there is none.
+func (f *feed) before() abi.Seq {
+	switch before, until := f.order.Before, f.s.until; {
+	case f.order.Line:
+		return 0 // its source knows
+	case until != 0 && (before == 0 || until < before):
+		return until
+	default:
+		return before
 	}
 }
 
@@ -386,7 +426,7 @@ func (f *feed) reached(handled int) (abi.Seq, abi.Version) {
 	case f.line != nil:
 		return f.line.at, f.line.version
 	default:
-		return f.source.Position(), 0
+		return f.s.short(f.source.Position()), 0
 	}
 	return next.Seq, next.Version
 }

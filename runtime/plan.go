@@ -14,7 +14,7 @@ import (
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/manifest"
 	"github.com/avx-platform/avxrt/internal/sandbox"
-	"github.com/avx-platform/avxrt/log"
+	"github.com/avx-platform/avxrt/router"
 )
 
 // maxModuleBytes bounds a module file: ten times the largest honest one that we know of.
@@ -114,17 +114,14 @@ func readInside(dir, name string) ([]byte, error) {
 // event boundary, changed ones get a new generation. The cursors of new subscribers are
 // durable before it returns.
 func (r *Runtime) adopt(ctx context.Context, p *plan) error {
-	places := map[string]position{}
+	places := map[string][]position{}
 	for i := range p.manifest.Subscribers {
 		spec := &p.manifest.Subscribers[i]
 		next, err := r.startSeq(spec.Start)
 		if err != nil {
 			return &ManifestError{Subscriber: spec.Name, Err: err}
 		}
-		if _, err = r.store.Attach(ctx, log.Attachment{Subscriber: spec.Name, Next: next}); err != nil {
-			return err
-		}
-		if places[spec.Name], err = r.position(spec.Name); err != nil {
+		if places[spec.Name], err = r.places(ctx, spec, next); err != nil {
 			return err
 		}
 	}
@@ -132,24 +129,27 @@ func (r *Runtime) adopt(ctx context.Context, p *plan) error {
 	defer r.mu.Unlock()
 	for name, s := range r.mu.subs {
 		if _, stays := p.modules[name]; !stays {
-			s.end()
-			r.interest.forget(s)
+			s.crew.end()
+			for _, lane := range s.crew.lanes {
+				r.interest.forget(lane)
+			}
 			delete(r.mu.subs, name)
 		}
 	}
 	for i := range p.manifest.Subscribers {
 		spec := p.manifest.Subscribers[i]
 		if s, ok := r.mu.subs[spec.Name]; ok {
-			if err := r.interest.want(s, spec.Topics); err != nil {
+			if err := r.wantAll(s.crew.lanes, spec.Topics); err != nil {
 				return &ManifestError{Subscriber: spec.Name, Err: err}
 			}
-			s.offer(spec, p.modules[spec.Name])
+			s.crew.offer(spec, p.modules[spec.Name])
 			continue
 		}
-		s := newSubscription(r, spec, p.modules[spec.Name], places[spec.Name])
-		if err := r.interest.want(s, spec.Topics); err != nil {
+		c := r.newCrew(spec, p.modules[spec.Name], places[spec.Name])
+		if err := r.wantAll(c.lanes, spec.Topics); err != nil {
 			return &ManifestError{Subscriber: spec.Name, Err: err}
 		}
+		s := c.lanes[0]
 		r.mu.subs[spec.Name] = s
 		if r.mu.launch != nil {
 			r.mu.launch(s)
@@ -157,6 +157,16 @@ func (r *Runtime) adopt(ctx context.Context, p *plan) error {
 	}
 	r.mu.manifest = p.manifest
 	clear(r.mu.problems)
+	return nil
+}
+
+// wantAll makes patterns what wakes all lanes.
+func (r *Runtime) wantAll(lanes []*subscription, patterns []router.Pattern) error {
+	for _, s := range lanes {
+		if err := r.interest.want(s, patterns); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/delivery"
@@ -16,10 +17,12 @@ type position struct {
 	parked []log.Parked
 }
 
-func (r *Runtime) position(name string) (p position, err error) {
-	if p.Cursor, err = r.store.Cursor(name); err == nil {
+// position returns where a lane of a subscriber stands, and which blocked keys are its.
+func (r *Runtime) position(name string, lane, lanes int) (p position, err error) {
+	if p.Cursor, err = r.store.Cursor(log.LaneCursor(name, lane)); err == nil {
 		p.parked, err = r.store.Parked(name)
 	}
+	p.parked = slices.DeleteFunc(p.parked, func(row log.Parked) bool { return partition(row.Key, row.First, lanes) != lane })
 	return p, err
 }
 

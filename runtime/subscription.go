@@ -40,7 +40,12 @@ type generation struct {
 // subscription delivers to one subscriber. Its goroutine owns everything but what mu guards.
 type subscription struct {
 	r       *Runtime
+	crew    *crew
 	name    string
+	lane    int // of lanes
+	lanes   int
+	reruns  int     // in a row, because another lane was ahead
+	until   abi.Seq // 0, or where it ends so that others can take over
 	stamper delivery.Stamper
 
 	gen      *generation // in service
@@ -60,6 +65,7 @@ type subscription struct {
 		sync.Mutex
 		next   *generation // offered, not yet in service
 		ended  bool        // taken out of the manifest
+		halted bool        // others are to take over
 		wake   func()      // ends the wait of the goroutine
 		status SubscriberStatus
 	}
@@ -71,8 +77,11 @@ type runBuffers struct {
 	causes []abi.Event // given in this run, in order
 }
 
-func newSubscription(r *Runtime, spec manifest.Subscriber, module *sandbox.Module, at position) *subscription {
-	s := &subscription{r: r, name: spec.Name, fence: at.Fence, stored: at.Next, stirred: make(chan struct{}, 1)}
+func newSubscription(c *crew, lane, lanes int, spec manifest.Subscriber, module *sandbox.Module, at position) *subscription {
+	r := c.r
+	s := &subscription{
+		r: r, crew: c, name: spec.Name, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, stirred: make(chan struct{}, 1),
+	}
 	s.stamper = delivery.Stamper{Subscriber: spec.Name, Source: "/avxrt/" + s.nodeID()}
 	s.gen = newGeneration(1, spec, module)
 	s.machine = delivery.New(policy(spec), at.start(!r.store.Clean()))
@@ -124,6 +133,33 @@ func (s *subscription) offer(spec manifest.Subscriber, module *sandbox.Module) {
 	}
 }
 
+// latest returns the newest generation, in service or not.
+func (s *subscription) latest() *generation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.next != nil {
+		return s.mu.next
+	}
+	return s.gen
+}
+
+// halt makes the goroutine finish at the next event boundary, to be resumed or replaced.
+func (s *subscription) halt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.halted = true
+	if s.mu.wake != nil {
+		s.mu.wake()
+	}
+}
+
+// resume takes halt back, and makes the goroutine, which does not run, end at until.
+func (s *subscription) resume(until abi.Seq) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.halted, s.until = false, until
+}
+
 // end makes the goroutine finish at the next event boundary. Cursor and state stay.
 func (s *subscription) end() {
 	s.mu.Lock()
@@ -138,13 +174,13 @@ func (s *subscription) end() {
 func (s *subscription) pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.mu.next != nil || s.mu.ended
+	return s.mu.next != nil || s.mu.ended || s.mu.halted
 }
 
 // take puts an offered generation into service and says whether the subscription goes on.
 func (s *subscription) take() bool {
 	s.mu.Lock()
-	next, ended := s.mu.next, s.mu.ended
+	next, ended := s.mu.next, s.mu.ended || s.mu.halted
 	if next != nil && !ended {
 		s.gen, s.mu.next = next, nil
 	}
@@ -166,7 +202,7 @@ func (s *subscription) take() bool {
 // run is the goroutine of the subscription.
 func (s *subscription) run(ctx context.Context) {
 	defer s.release()
-	for ctx.Err() == nil && s.take() {
+	for ctx.Err() == nil && s.take() && !s.arrived() {
 		if v, condemned := s.machine.Condemned(now()); condemned {
 			if !s.condemn(v) {
 				return
@@ -188,13 +224,16 @@ func (s *subscription) run(ctx context.Context) {
 	}
 }
 
+// arrived says whether s is where others are to take over.
+func (s *subscription) arrived() bool { return s.until != 0 && s.machine.Cursor() >= s.until }
+
 // wait calls block with a context that also ends when a generation is offered or the
 // subscription is taken out.
 func (s *subscription) wait(ctx context.Context, block func(context.Context)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
-	if s.mu.next != nil || s.mu.ended {
+	if s.mu.next != nil || s.mu.ended || s.mu.halted {
 		s.mu.Unlock()
 		return
 	}
@@ -266,7 +305,7 @@ func (s *subscription) commit(c *log.Commit) ([]log.Receipt, error) {
 }
 
 func (s *subscription) commitAs(c *log.Commit, d log.Durability) ([]log.Receipt, error) {
-	c.Subscriber, c.StateVersion = s.name, stateVersion
+	c.Subscriber, c.Lane, c.StateVersion = s.name, s.lane, stateVersion
 	c.From, c.Fence, c.Digest = s.stored, s.fence, s.gen.module.Digest()
 	receipts, err := s.r.store.Commit(context.Background(), c, d)
 	for (errors.Is(err, log.ErrDiskFull) || errors.Is(err, log.ErrBusy)) && !s.r.draining.Load() {

@@ -23,6 +23,7 @@ type Subscriber struct {
 	LagEvents   uint64    `json:"lag_events"`
 	LagSeconds  float64   `json:"lag_seconds"`
 	BlockedKeys int       `json:"blocked_keys"`
+	Partitions  int       `json:"partitions"`
 	Handled     uint64    `json:"handled"`
 	Emitted     uint64    `json:"emitted"`
 	Traps       uint64    `json:"traps"`
@@ -38,7 +39,7 @@ func subscriberOf(s runtime.SubscriberStatus) Subscriber {
 	return Subscriber{
 		Name: s.Name, State: string(s.State), Reason: s.Reason, Problem: s.Problem, Topics: s.Topics, Module: s.Module,
 		Digest: s.Digest, Generation: s.Generation, Since: s.Since, Cursor: uint64(s.Cursor), LagEvents: s.LagEvents,
-		LagSeconds: s.LagSeconds, BlockedKeys: s.BlockedKeys, Handled: s.Handled, Emitted: s.Emitted, Traps: s.Traps, Failures: s.Failures,
+		LagSeconds: s.LagSeconds, BlockedKeys: s.BlockedKeys, Partitions: s.Partitions, Handled: s.Handled, Emitted: s.Emitted, Traps: s.Traps, Failures: s.Failures,
 		Retries: s.Retries, Skipped: s.Skipped, DeadLetters: s.DeadLetters, ExecSeconds: s.ExecSeconds, MemoryBytes: s.MemoryBytes,
 	}
 }

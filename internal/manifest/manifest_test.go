@@ -86,7 +86,7 @@ func TestErrors(t *testing.T) {
 		{"state bytes", sub + "limits = { state_bytes = \"17MiB\" }", `limits.state_bytes: "17MiB" is no size; write it like 256KiB, between 1KiB and 16MiB`},
 		{"backoff", sub + "retry = { backoff = \"5s..1s\" }", "write the shorter one first"},
 		{"start", sub + "start = \"never\"", `start: "never" is unknown`},
-		{"partitions", sub + "partitions = 4", "4 partitions are not available"},
+		{"partitions", sub + "partitions = 65", "65 partitions are not possible"},
 		{"swap", sub + "swap = { mode = \"shadow\" }", `"shadow" is not available`},
 		{"listen", "[http]\nlisten = \"0.0.0.0:80\"", `:2:1: http.listen: "0.0.0.0" is not a loopback address`},
 		{"nesting", "a = " + strings.Repeat("[", 10_000), "nested deeper than 16"},
