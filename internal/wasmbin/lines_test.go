@@ -187,3 +187,22 @@ func libraryLines(t *testing.T, s map[string][]byte) (rows map[uint64]string) {
 		}
 	}
 }
+
+// FuzzLineTables: whatever stands in the section, finding a line ends soon and without a panic.
+func FuzzLineTables(f *testing.F) {
+	program := address(1) + "\x03\x06" + lineRow + "\x02\x40" + "\x04\x01\x08\x09\x01\x00\xf0" + lineEnd
+	f.Add(oldTable("a.c", program), uint32(5))
+	five := newTable("\x01\x01\x08\x01/src\x00" + "\x02\x01\x1f\x05\x1e\x01" + "\x00\x00\x00\x00" + strings.Repeat("x", 16))
+	f.Add(little(len(five)-4+len(program))+five[4:]+program, uint32(5))
+	f.Fuzz(func(t *testing.T, line string, offset uint32) {
+		lines := wasmbin.OriginalLines(append(unhex(t, tiny), custom(".debug_line_str", "a.c\x00b.c\x00")+custom(".debug_line", line)...))
+		start := time.Now()
+		name := lines.At(offset)
+		if took := time.Since(start); took > time.Second {
+			t.Fatalf("that took %v", took)
+		}
+		if strings.ContainsAny(name, "\n\x1b") {
+			t.Fatalf("the name %q is not for people", name)
+		}
+	})
+}
