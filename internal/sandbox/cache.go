@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	goruntime "runtime"
 
@@ -31,6 +32,7 @@ import (
 //	<digest>-<versions>/metered.wasm   the module as it was rewritten, which is what was compiled
 //	<digest>-<versions>/about.json     what the module says of itself: see about
 //	new-*/                             being made; left over from a crash: removed at the next start
+//	                                   together with the entries of other versions
 type cache struct {
 	dir string
 	key []byte
@@ -42,7 +44,9 @@ const (
 	meteredFile = "metered.wasm"
 	aboutFile   = "about.json"
 	newPrefix   = "new-"
-	maxCompiled = 512 << 20 // bytes of one entry; the largest honest ones have 30 MB
+
+	digestDigits = 32        // of a module's digest, in the name of its entry
+	maxCompiled  = 512 << 20 // bytes of one entry; the largest honest ones have 30 MB
 )
 
 // openCache makes the folder if it is not there. The error names what is wrong with it.
@@ -54,11 +58,27 @@ func openCache(dir string) (*cache, error) {
 		return nil, fmt.Errorf("the folder for compiled modules must be the owner's alone: %w", err)
 	}
 	c := &cache{dir: dir}
-	left, _ := filepath.Glob(filepath.Join(dir, newPrefix+"*"))
-	for _, path := range left {
-		_ = os.RemoveAll(path)
+	if err := c.sweep(); err != nil {
+		return nil, fmt.Errorf("look into the folder for compiled modules: %w", err)
 	}
 	return c, c.loadKey()
+}
+
+// sweep removes what was never finished, and what another version of this program or another
+// machine made, which nobody can use here.
+func (c *cache) sweep() error {
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		digest, of, ok := strings.Cut(e.Name(), "-")
+		_, err := hex.DecodeString(digest)
+		if foreign := ok && err == nil && len(digest) == digestDigits && of != versions(); foreign || strings.HasPrefix(e.Name(), newPrefix) {
+			_ = os.RemoveAll(filepath.Join(c.dir, e.Name()))
+		}
+	}
+	return nil
 }
 
 func (c *cache) loadKey() error {
@@ -91,10 +111,10 @@ func writeSynced(path string, b []byte) error {
 
 // entry is the folder of a module. Its name has all that the machine code depends on.
 func (c *cache) entry(digest string) string {
-	return filepath.Join(c.dir, digest[len("sha256:"):len("sha256:")+32]+"-"+versions())
+	return filepath.Join(c.dir, digest[len("sha256:"):len("sha256:")+digestDigits]+"-"+versions())
 }
 
-// versions names rewriter, engine and machine.
+// versions names the layout of an entry, rewriter, engine and machine.
 func versions() string {
 	engine := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -105,7 +125,7 @@ func versions() string {
 		}
 	}
 	sum := sha256.Sum256([]byte(cpu()))
-	return "r" + strconv.Itoa(wasmbin.RewriterVersion) + "-" + engine + "-" + goruntime.GOARCH + "-" + hex.EncodeToString(sum[:4])
+	return "2-r" + strconv.Itoa(wasmbin.RewriterVersion) + "-" + engine + "-" + goruntime.GOARCH + "-" + hex.EncodeToString(sum[:4])
 }
 
 // cpu describes what the processor can do, as far as the system says.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -82,5 +83,31 @@ func TestCompilerWithRelativePaths(t *testing.T) {
 	}
 	if r := run(t, m, memState{}, "emit out.x y"); len(r.Emits) != 1 {
 		t.Fatal(printResult(r))
+	}
+}
+
+// TestCacheIsSwept: what was left over and what other versions made goes, the rest stays.
+func TestCacheIsSwept(t *testing.T) {
+	dir := t.TempDir()
+	e := outside(t, dir)
+	if _, err := e.Load(context.Background(), "probe", readFile(t, probe)); err != nil {
+		t.Fatal(err)
+	}
+	keep, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"new-123", strings.Repeat("0a", 16) + "-r1-v1.11.0-amd64-00000000"} {
+		if err := os.MkdirAll(filepath.Join(dir, name, "wazero"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mine := filepath.Join(dir, "mine-2026")
+	if err := os.Mkdir(mine, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	outside(t, dir)
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != len(keep)+1 {
+		t.Errorf("it holds %v, want %v and %s", left, keep, mine)
 	}
 }
