@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 
 	goruntime "runtime"
 
@@ -115,7 +116,7 @@ func (c *cache) entry(digest string) string {
 }
 
 // versions names the layout of an entry, rewriter, engine and machine.
-func versions() string {
+var versions = sync.OnceValue(func() string {
 	engine := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
@@ -126,7 +127,7 @@ func versions() string {
 	}
 	sum := sha256.Sum256([]byte(cpu()))
 	return "2-r" + strconv.Itoa(wasmbin.RewriterVersion) + "-" + engine + "-" + goruntime.GOARCH + "-" + hex.EncodeToString(sum[:4])
-}
+})
 
 // cpu describes what the processor can do, as far as the system says.
 func cpu() string {
