@@ -194,7 +194,7 @@ func withoutCustom(wasm []byte) []byte {
 }
 
 // FuzzRewrite: what the engine takes as it is it also takes rewritten; what is taken ends
-// within its fuel, and comes to the same on both engines, and to the same as before.
+// within its fuel, and comes to the same on both engines, and to the same as before; and nothing runs unpaid.
 func FuzzRewrite(f *testing.F) {
 	seeds(f)
 	ctx := context.Background()
@@ -234,6 +234,9 @@ func FuzzRewrite(f *testing.F) {
 			interpreted.fuel != compiled.fuel || !bytes.Equal(interpreted.memory, compiled.memory) {
 			t.Fatalf("interpreter: %v %x fuel %d\ncompiler: %v %x fuel %d", interpreted.traps, interpreted.results, interpreted.fuel,
 				compiled.traps, compiled.results, compiled.fuel)
+		}
+		if ok && !interpreted.cut {
+			pays(t, "it", wasm)
 		}
 		if !ok || interpreted.cut || slices.Contains(r.Info.Features, "reference-types") { // tables are clamped
 			return
