@@ -178,6 +178,7 @@ func (i *Instance) advance() bool {
 	s.current = ev
 	s.pulled++
 	i.words = lastWords{} // what was said about another event explains nothing
+	i.random.source = nil // and its randomness begins anew, also when it is run again
 	i.current.Store(uint64(ev.Seq))
 	return true
 }
