@@ -183,7 +183,9 @@ func (i *Instance) explain(err error) *Trap {
 	if trap == nil {
 		trap = i.explainError(err)
 	}
-	trap.Fuel = i.meter.used()
+	if !i.meter.fresh { // else the account is still that of the event before
+		trap.Fuel = i.meter.used()
+	}
 	return trap
 }
 

@@ -70,3 +70,22 @@ func TestEachLimit(t *testing.T) {
 		}
 	})
 }
+
+// TestTrapBeforeTheFirstFuel: an event that could not even be given has burnt nothing of its own.
+func TestTrapBeforeTheFirstFuel(t *testing.T) {
+	e := newEngine(t)
+	for _, g := range hostile.Guests() {
+		if g.Name != "bad-frame-pointer" {
+			continue
+		}
+		m, err := e.Load(context.Background(), g.Name, g.Wasm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := instantiate(t, m, testConfig, memState{})
+		r := i.Run(context.Background(), sandbox.Batch{Next: feed(1, "x", "y"), State: memState{}})
+		if r.Trap == nil || r.Trap.Kind != sandbox.TrapPointer || r.Handled != 1 || r.Trap.Fuel != 0 || r.Fuel == 0 {
+			t.Errorf("%s, %d fuel of %d", printResult(r), r.Trap.Fuel, r.Fuel)
+		}
+	}
+}
