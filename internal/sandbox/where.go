@@ -34,20 +34,22 @@ type source struct {
 func (s *source) take(r *wasmbin.Rewritten) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.keep(r)
+}
+
+func (s *source) keep(r *wasmbin.Rewritten) {
 	s.mu.known, s.mu.names, s.mu.lines = true, r.Names, r.Lines(s.wasm)
 }
 
+// places finds names and lines. Whoever asks meanwhile waits: one look is enough for all.
 func (s *source) places() (names map[uint32]string, lines *wasmbin.Lines) {
 	s.mu.Lock()
-	known := s.mu.known
-	s.mu.Unlock()
-	if !known {
+	defer s.mu.Unlock()
+	if !s.mu.known {
 		if r, err := wasmbin.Rewrite(s.wasm); err == nil { // it did not fail when it was made
-			s.take(r)
+			s.keep(r)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return s.mu.names, s.mu.lines
 }
 
