@@ -67,6 +67,7 @@ func Guests() []Guest {
 	all = append(all, moving()...)
 	all = append(all, trapping()...)
 	all = append(all, flooding()...)
+	all = append(all, refusing()...)
 	return append(all, starting()...)
 }
 
@@ -287,6 +288,21 @@ func flooding() []Guest {
 		{"next-held", plain(forever(i32(0), i32(0), call(next), 0x45, 0x04, 0x40, i32(0), 0x0f, 0x0b)), []string{"fuel", ""}},
 		{"next-after-end", plain(forever(i32(16), i32(65536), call(next), drop)), byFuel},
 		{"fail-flood", plain(forever(i32(1), i32(0), i32(100), call(fail))), byFuel},
+	}
+}
+
+// refusing guests come back without having done what they are there for.
+func refusing() []Guest {
+	made := func(run ...any) []byte {
+		m := &module{imports: imports, exports: map[string]int{}, pages: pages, start: -1}
+		m.exports["avx_abi_1"] = m.add("", "", "", nil)
+		m.exports["avx_run"] = m.add("", "i", "", code(run...))
+		return m.bytes()
+	}
+	return []Guest{
+		{"never-asks", made(i32(0)), []string{"exit"}},
+		{"small-buffer", made(i32(16), i32(10), call(next), drop, i32(0)), []string{"exit"}},
+		{"asks-again-in-vain", made(i32(16), i32(10), call(next), drop, i32(16), i32(10), call(next), drop, i32(0)), []string{"exit"}},
 	}
 }
 

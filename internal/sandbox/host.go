@@ -144,6 +144,7 @@ func (i *Instance) give(stack []uint64, at int, value []byte) {
 // hostNext is next(buf, cap).
 func (i *Instance) hostNext(stack []uint64) {
 	s := &i.staged
+	s.asked = true
 	buf, capacity := uint32(stack[0]), int32(stack[1])
 	if !s.held && !i.advance() {
 		answer(stack, 0)

@@ -167,6 +167,10 @@ func (i *Instance) finish(err error, code int32) Result {
 		failure = &Failure{Code: abi.FailRetry, Message: fmt.Sprintf("avx_run returned %d: the guest declares itself broken", code)}
 	case code != 0:
 		trap = &Trap{Kind: TrapExit, Message: fmt.Sprintf("avx_run returned %d outside of any event", code)}
+	case !s.asked: // it would be run again at once, and for ever
+		trap = &Trap{Kind: TrapExit, Message: "avx_run returned without asking for an event; it must call next until that answers 0"}
+	case s.held: // it never saw the event, so it cannot have handled it
+		trap = &Trap{Kind: TrapExit, Message: fmt.Sprintf("avx_run returned although the event of %d bytes did not fit into its buffer; give next a larger one", abi.FrameLen(s.current))}
 	default:
 		s.fold()
 	}
@@ -290,6 +294,7 @@ type staged struct {
 	reply           []byte
 
 	current *abi.Event // in hand; nil: none
+	asked   bool       // the guest called next
 	ended   bool       // the guest was told that there are no more
 	held    bool       // current did not fit into the guest's buffer and is given by the next call
 	failure *Failure
