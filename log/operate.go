@@ -223,10 +223,10 @@ func (l *Log) Pause(ctx context.Context, subscriber string, paused bool, reason 
 
 // Dropped says what a subscriber left behind.
 type Dropped struct {
-	StateKeys, DeadLetters, BlockedKeys int
+	StateKeys, DeadLetters, BlockedKeys, Timers int
 }
 
-// DropSubscriber forgets a subscriber: cursor, state, dead letters and blocked keys. One
+// DropSubscriber forgets a subscriber: cursor, state, dead letters, blocked keys and timers. One
 // that is attached under its name later is a new one. What stays is the control row with
 // the mark, under a new run: what the new one emits for events that the old one handled
 // does not get ids that are in the log already. It returns [ErrNotFound] if there is no
@@ -258,6 +258,7 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 		control.Mark = max(control.Mark, c.Next)
 		record.remove(cursorKey(nil, LaneCursor(subscriber, lane)))
 	}
+	record.remove(startKey(subscriber))
 	for _, space := range subscriberSpaces {
 		n := record.removeAll(named(nil, space, subscriber))
 		switch space {
@@ -267,6 +268,8 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 			d.DeadLetters = n
 		case spaceParked:
 			d.BlockedKeys = n
+		case spaceTimer: // with the rows of their names
+			d.Timers = n
 		}
 	}
 	record.set(controlKey(nil, subscriber), appendControl(nil, &control))

@@ -27,18 +27,19 @@ import (
 // Encoding on the callers' goroutines was considered: seqs, versions and the dictionaries
 // of a chunk are known only here, and a second copy costs as much as the encoding.
 type sequencer struct {
-	l         *Log
-	mu        sync.Mutex    // held by whoever works; guards all that follows
-	ended     bool          // nobody may work any more
-	due       chan struct{} // capacity 1: a caller left something for the sequencer's goroutine
-	heads     *heads
-	dedupe    *dedupe
-	cursors   map[string]Cursor
-	writes    map[string]*laneWrites // of subscribers whose lanes share their state
-	number    uint64                 // of the group that is being staged
-	undo      *undoLog
-	producers map[string]producerRow
-	writer    *chunkWriter
+	l          *Log
+	mu         sync.Mutex    // held by whoever works; guards all that follows
+	ended      bool          // nobody may work any more
+	due        chan struct{} // capacity 1: a caller left something for the sequencer's goroutine
+	heads      *heads
+	dedupe     *dedupe
+	cursors    map[string]Cursor
+	writes     map[string]*laneWrites // of subscribers whose lanes share their state
+	number     uint64                 // of the group that is being staged
+	undo       *undoLog
+	timerGroup timerGroup
+	producers  map[string]producerRow
+	writer     *chunkWriter
 
 	head     abi.Seq // last seq given
 	appended int64   // last appended time given

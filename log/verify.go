@@ -289,6 +289,8 @@ func checkRow(key, value []byte) (err error) {
 		_, err = decodeLetterMore(value)
 	case spaceControl:
 		_, err = decodeControl(value)
+	case spaceTimer:
+		err = checkTimerRow(key, value)
 	case spaceProducer:
 		_, err = decodeProducer(value)
 	case spaceStream:

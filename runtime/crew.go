@@ -51,7 +51,7 @@ func (r *Runtime) newCrew(spec manifest.Subscriber, module *sandbox.Module, plac
 // places attaches a subscriber and returns where its lanes stand; nil if they run already.
 // Where they stand together, and are not as many as they shall be, that is put right.
 func (r *Runtime) places(ctx context.Context, spec *manifest.Subscriber, next abi.Seq) ([]position, error) {
-	if _, err := r.store.Attach(ctx, log.Attachment{Subscriber: spec.Name, Next: next}); err != nil {
+	if _, err := r.store.Attach(ctx, log.Attachment{Subscriber: spec.Name, Next: next, KeepHead: spec.Start.Kind == manifest.StartLastPerTopic}); err != nil {
 		return nil, err
 	}
 	if r.subscription(spec.Name) != nil {

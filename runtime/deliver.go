@@ -151,7 +151,7 @@ func (s *subscription) sandboxConfig() sandbox.Config {
 	limits := s.gen.spec.Limits
 	return sandbox.Config{
 		Subscriber: s.name, Grants: s.gen.grants, Conf: s.gen.spec.Config, Adopted: s.gen.adopted,
-		Limits: sandbox.Limits{Fuel: limits.Fuel, Time: limits.Time, Memory: limits.Memory, Emits: limits.Emits},
+		Limits: sandbox.Limits(limits),
 		OnLog:  s.guestLog,
 	}
 }
@@ -183,7 +183,7 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 	if verdict.Letter != nil {
 		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter, &result)}
 	}
-	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters)+len(c.Settled) > 0 {
+	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters)+len(c.Settled)+len(c.Timers) > 0 {
 		if _, err := s.commit(c); err != nil {
 			return s.clash(causes, err)
 		}
@@ -221,7 +221,7 @@ func (s *subscription) outcome(feed *feed, result sandbox.Result) delivery.Outco
 		o.Reached, o.Version = ev.Seq, ev.Version
 		o.Failure = &delivery.Failure{
 			Seq: ev.Seq, Key: ev.Key, Version: ev.Version, Kind: delivery.TooFar,
-			Message: fmt.Sprintf("more than %d subscribers lie between this event and its root", delivery.MaxHops),
+			Message: s.r.tooFar(ev),
 		}
 	}
 	return o
@@ -235,23 +235,27 @@ func writes(staged []sandbox.Write) []log.StateWrite {
 	return out
 }
 
-// emits stamps what the run emitted into c and returns the cause of each emit.
+// emits stamps what the run emitted into c, timers apart, and returns the cause of each emit.
 func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]*abi.Event, error) {
-	causes := make([]*abi.Event, len(result.Emits))
-	c.Emits = make([]abi.Event, len(result.Emits))
+	causes := make([]*abi.Event, 0, len(result.Emits))
+	c.Emits = make([]abi.Event, 0, len(result.Emits))
 	index, last := 0, -1
 	for i := range result.Emits {
 		e := &result.Emits[i]
 		if e.Cause != last {
 			index, last = 0, e.Cause
 		}
-		c.Emits[i] = e.Event
-		cause := &s.buffers.causes[e.Cause]
-		if err := s.stamper.StampRun(s.past.emission(cause).run, cause, &c.Emits[i], index); err != nil {
+		ev, cause := e.Event, &s.buffers.causes[e.Cause]
+		if err := s.stamper.StampRun(s.past.emission(cause).run, cause, &ev, index); err != nil {
 			return nil, fmt.Errorf("stamp emit %d of event %d: %w", index, cause.Seq, err)
 		}
-		causes[i] = cause
 		index++
+		if e.Due != 0 || e.Cancel {
+			c.Timers = append(c.Timers, timerChange(e, cause, ev))
+			continue
+		}
+		c.Emits = append(c.Emits, ev)
+		causes = append(causes, cause)
 	}
 	return causes, nil
 }
@@ -354,6 +358,9 @@ func (f *feed) peek() {
 		if before != 0 && ev.Seq >= before {
 			f.turnBack(before)
 			return
+		}
+		if !s.start.wants(ev) {
+			continue
 		}
 		pass := delivery.Give
 		switch {

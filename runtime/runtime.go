@@ -31,6 +31,8 @@ type Runtime struct {
 	interest *interest
 	cores    *fair
 
+	clockStopped atomic.Bool // as last said in the log
+
 	planning sync.Mutex // one plan is built at a time
 
 	mu struct {
@@ -105,6 +107,7 @@ func (r *Runtime) Run(ctx context.Context) error {
 		wg.Go(func() { r.watch(ctx) })
 	}
 	wg.Go(func() { r.retainAlways(ctx) })
+	wg.Go(func() { r.fireAlways(ctx) })
 	<-ctx.Done()
 	r.draining.Store(true)
 	r.mu.Lock()
@@ -113,6 +116,10 @@ func (r *Runtime) Run(ctx context.Context) error {
 	wg.Wait()
 	return nil
 }
+
+// Drain refuses events from now on, and makes [Runtime.Status] say so, ahead of the end of
+// Run's context.
+func (r *Runtime) Drain() { r.draining.Store(true) }
 
 // Close closes the modules and the store. Run must have returned before.
 func (r *Runtime) Close() error {

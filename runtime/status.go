@@ -57,6 +57,7 @@ type SubscriberStatus struct {
 	Lost        uint64 // events that left the log, because of its size, before they were handled
 	ExecSeconds float64
 	Fuel        uint64 // burnt, see limits.fuel
+	LogDropped  uint64 // log lines over limits.log_lines
 	Verified    uint64 // runs that were done again for comparison
 	Differences uint64 // of those, how many came out otherwise
 	MemoryBytes int64
@@ -71,6 +72,7 @@ type Status struct {
 	ManifestError  string // why the last manifest was refused; "" if it was not
 	Reloads        uint64 // plans adopted since the start
 	RefusedReloads uint64
+	ClockProblem   string // why timers and retention by age wait; "" if they do not
 	Log            log.Metrics
 }
 
@@ -81,6 +83,9 @@ func (r *Runtime) Status() Status {
 	r.mu.Unlock()
 	st.Reloads, st.RefusedReloads = r.reloads.done.Load(), r.reloads.refused.Load()
 	st.Log = r.store.Metrics()
+	if err := r.store.ClockProblem(); err != nil {
+		st.ClockProblem = err.Error()
+	}
 	switch {
 	case r.draining.Load():
 		st.NotReady = "the node is shutting down"
@@ -237,6 +242,7 @@ func (s *subscription) account(o delivery.Outcome, v delivery.Verdict, result sa
 		st.Emitted += uint64(len(result.Emits))
 		st.ExecSeconds += result.Elapsed.Seconds()
 		st.Fuel += uint64(max(result.Fuel, 0))
+		st.LogDropped += uint64(result.Dropped)
 		if f := o.Failure; f != nil {
 			switch f.Kind {
 			case delivery.Trapped, delivery.TimedOut:

@@ -76,6 +76,9 @@ func (a *api) routes() map[string]http.HandlerFunc {
 		"POST /v1/reload":                                  a.reload,
 		"GET /livez":                                       a.live,
 		"GET /readyz":                                      a.ready,
+		"GET /v1/events/{seq}/trace":                       a.trace,
+		"GET /v1/subscribers/{name}/timers":                a.timers,
+		"POST /v1/clock":                                   a.acceptClock,
 	}
 }
 
