@@ -54,6 +54,7 @@ type subscription struct {
 	instance *sandbox.Instance
 	fence    uint64
 	stored   abi.Seq // the cursor as committed
+	past     past    // what it dealt with before, and whether it is paused
 	buffers  runBuffers
 	start    lastPerTopic
 
@@ -61,12 +62,15 @@ type subscription struct {
 	idling  atomic.Bool                         // it waits for an event that concerns it, see interest
 	stirred chan struct{}                       // ends that wait
 	skip    atomic.Uint64                       // a seq up to which it has nothing to read, see sweep
+	behind  probe                               // the first event that it has yet to handle, see lag
 
 	mu struct {
 		sync.Mutex
 		next   *generation // offered, not yet in service
 		ended  bool        // taken out of the manifest
 		halted bool        // others are to take over
+		jobs   []*job      // to be done at the next event boundary
+		absent error       // why no goroutine will do them; nil if one does, or will once Run is called
 		wake   func()      // ends the wait of the goroutine
 		status SubscriberStatus
 	}
@@ -81,7 +85,7 @@ type runBuffers struct {
 func newSubscription(c *crew, lane, lanes int, spec manifest.Subscriber, module *sandbox.Module, at position) *subscription {
 	r := c.r
 	s := &subscription{
-		r: r, crew: c, name: spec.Name, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, stirred: make(chan struct{}, 1),
+		r: r, crew: c, name: spec.Name, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, past: at.past, stirred: make(chan struct{}, 1),
 	}
 	s.stamper = delivery.Stamper{Subscriber: spec.Name, Source: "/avxrt/" + s.nodeID()}
 	s.gen = newGeneration(1, spec, module)
@@ -175,7 +179,7 @@ func (s *subscription) end() {
 func (s *subscription) pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.mu.next != nil || s.mu.ended || s.mu.halted
+	return s.mu.next != nil || s.mu.ended || s.mu.halted || len(s.mu.jobs) > 0
 }
 
 // take puts an offered generation into service and says whether the subscription goes on.
@@ -203,7 +207,16 @@ func (s *subscription) take() bool {
 // run is the goroutine of the subscription.
 func (s *subscription) run(ctx context.Context) {
 	defer s.release()
+	s.begin()
 	for ctx.Err() == nil && s.take() && !s.arrived() {
+		if s.work() {
+			continue
+		}
+		if s.past.Paused {
+			s.publishStatus()
+			s.wait(ctx, func(ctx context.Context) { <-ctx.Done() })
+			continue
+		}
 		if v, condemned := s.machine.Condemned(now()); condemned {
 			if !s.condemn(v) {
 				return
@@ -240,7 +253,7 @@ func (s *subscription) wait(ctx context.Context, block func(context.Context)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
-	if s.mu.next != nil || s.mu.ended || s.mu.halted {
+	if s.mu.next != nil || s.mu.ended || s.mu.halted || len(s.mu.jobs) > 0 {
 		s.mu.Unlock()
 		return
 	}
@@ -292,6 +305,7 @@ func (s *subscription) discard() {
 
 // release ends the goroutine: what was read over is written down, handles are closed.
 func (s *subscription) release() {
+	defer s.leave()
 	if cursor := s.machine.Cursor(); cursor > s.stored {
 		if _, err := s.commit(&log.Commit{To: cursor}); err != nil && !errors.Is(err, log.ErrFenced) {
 			s.r.opts.Logger.Error("the cursor was not written at the end; a few events will be looked at again", "subscriber", s.name, "error", err)
