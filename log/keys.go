@@ -19,6 +19,8 @@ const (
 	spaceSnapshot   = 0x16 // stream hash, version → snapshot of the stream
 	spaceStream     = 0x17 // stream hash → stream row
 	spaceUndo       = 0x18 // owner, head, number → before-images
+	spaceGeneration = 0x19 // subscriber, number → generation row
+	spaceModule     = 0x1a // digest, number of the piece → a piece of the module
 	spaceIndexV1    = 0x40 // format 1: stream hash, first version → where these versions lie
 	spaceIndex      = 0x41 // stream hash, first version → postings
 	spaceChunk      = 0x80 // first seq → chunk
