@@ -17,6 +17,7 @@ type Machine struct {
 	before  abi.Seq // 0, or the event whose emits were in conflict: it must run alone
 	strikes int     // events in a row that trapped for good
 	faults  int     // runs in a row that failed without an event
+	canary  canary  // whether the generation is on trial
 }
 
 // suspect is an event under retry.
@@ -104,6 +105,10 @@ type Verdict struct {
 	Skipped bool // the failed event is passed over without a letter
 	Retry   bool // the failed event will run again
 	Discard bool // the instance must not be used again
+
+	// RollBack says why the generation on trial must go, "" if it may stay. The failed event
+	// is neither charged nor given up: it is the next one's. See [Machine.Watch].
+	RollBack string
 }
 
 // Finish takes the outcome of the last order and returns what to commit. The machine goes
@@ -114,6 +119,9 @@ func (m *Machine) Finish(now int64, o Outcome) Verdict {
 	}
 	m.wake, m.earlier = 0, m.suspect
 	m.moveTo(o.Reached)
+	if why := m.canary.judge(&o); why != "" {
+		return Verdict{To: m.cursor, Discard: true, RollBack: why}
+	}
 	switch f := o.Failure; {
 	case f == nil:
 		return Verdict{To: m.cursor}
@@ -191,6 +199,10 @@ func (m *Machine) judgeTrap(f *Failure) Verdict {
 // moved on; the run that clashed left nothing behind.
 func (m *Machine) judgeClash(f *Failure) Verdict {
 	if m.suspect.attempts >= m.policy.Attempts {
+		if why := m.canary.clash(f.Seq, f.Message); why != "" {
+			m.suspect = suspect{}
+			return Verdict{To: m.cursor, Discard: true, RollBack: why}
+		}
 		return m.poison(f, "conflict")
 	}
 	return Verdict{To: m.cursor, Retry: true, Discard: true}
@@ -244,7 +256,7 @@ func (m *Machine) Refused(cursor abi.Seq) {
 // Adopt starts a new generation under a new policy: what stood against the old one is
 // forgotten, the attempts that an event has used are not.
 func (m *Machine) Adopt(policy Policy) {
-	m.policy = policy.withDefaults()
+	m.policy, m.canary = policy.withDefaults(), canary{}
 	m.stopped, m.wake, m.strikes, m.faults = "", 0, 0, 0
 	m.suspect.trap = ""
 }

@@ -20,7 +20,7 @@ import (
 //	finish now=0s handled=2 reached=3  how that went; fail=<seq> kind=<kind> code=<n> msg=<text> adds a failure
 //	clash now=0s cursor=1 seq=2        the commit was refused by a version conflict
 //	refused cursor=1                   the commit was refused by a fence
-//	adopt attempts=3                   a new generation
+//	adopt attempts=3 watch=5           a new generation; the first five events are its trial
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		s := &story{}
@@ -49,6 +49,7 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) string {
 		return ""
 	case "adopt":
 		s.m.Adopt(policyOf(args, num))
+		s.m.Watch(num("watch"))
 		return s.rest()
 	case "begin":
 		return printOrder(s.m.Begin(int64(now)))
@@ -112,6 +113,9 @@ func printVerdict(v delivery.Verdict) string {
 	if v.Discard {
 		s += ", instance discarded"
 	}
+	if v.RollBack != "" {
+		s += ", roll back: " + v.RollBack
+	}
 	return s + "\n"
 }
 
@@ -120,6 +124,9 @@ func (s *story) rest() string {
 	out := ""
 	if seq := s.m.Retrying(); seq != 0 {
 		out += fmt.Sprintf("retrying %d\n", seq)
+	}
+	if s.m.Watching() {
+		out += "on trial\n"
 	}
 	if why := s.m.Stopped(); why != "" {
 		out += "stopped: " + why + "\n"
