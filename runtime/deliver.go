@@ -110,22 +110,28 @@ func (s *subscription) instantiate(ctx context.Context, state *log.State) error 
 }
 
 func (s *subscription) sandboxConfig() sandbox.Config {
-	limits := s.gen.spec.Limits
+	config := s.gen.sandboxConfig()
+	config.OnLog = s.guestLog
+	return config
+}
+
+// sandboxConfig is what every instance of the generation gets.
+func (g *generation) sandboxConfig() sandbox.Config {
+	limits := g.spec.Limits
 	return sandbox.Config{
-		Subscriber: s.name, Grants: s.gen.grants, Conf: s.gen.spec.Config, Adopted: s.gen.adopted,
+		Subscriber: g.spec.Name, Grants: g.grants, Conf: g.spec.Config, Adopted: g.adopted,
 		Limits: sandbox.Limits{Fuel: limits.Fuel, Time: limits.Time, Memory: limits.Memory, Emits: limits.Emits},
-		OnLog:  s.guestLog,
 	}
 }
 
 // broken reports a module that could not even be started to the machine.
 func (s *subscription) broken(err error) bool {
-	s.machine.Finish(now(), delivery.Outcome{
+	verdict := s.machine.Finish(now(), delivery.Outcome{
 		Reached: s.machine.Cursor(), Failure: &delivery.Failure{Kind: delivery.Trapped, Message: err.Error()},
 	})
 	s.r.opts.Logger.Error("the module did not start", "subscriber", s.name, "module", s.gen.spec.Module, "error", err)
 	s.count(func(st *SubscriberStatus) { st.Traps++ })
-	return true
+	return s.weigh(verdict)
 }
 
 // settle asks the machine what the result means and commits its verdict.
@@ -150,7 +156,7 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 		}
 	}
 	s.account(outcome, verdict, result)
-	return true
+	return s.weigh(verdict)
 }
 
 // outcome translates the sandbox's result.
@@ -172,6 +178,8 @@ func (s *subscription) outcome(feed *feed, result sandbox.Result) delivery.Outco
 			kind = delivery.TimedOut
 		}
 		o.Failure = &delivery.Failure{Seq: failing(), Kind: kind, Message: result.Trap.Message}
+	case result.Pulled == 0 && feed.held != nil:
+		o.Failure = &delivery.Failure{Kind: delivery.Trapped, Message: "avx_run returned and did not take the event that waits"}
 	case feed.tooFar != 0 && feed.held == nil && result.Handled == len(s.buffers.causes):
 		o.Reached = feed.tooFar
 		o.Failure = &delivery.Failure{
@@ -235,7 +243,7 @@ func (s *subscription) clash(from abi.Seq, causes []abi.Seq, err error) bool {
 	}
 	verdict := s.machine.Clash(now(), from, causes[index], err.Error())
 	if verdict.Letter == nil && verdict.To == from {
-		return true
+		return s.weigh(verdict)
 	}
 	c := &log.Commit{To: verdict.To}
 	if verdict.Letter != nil {

@@ -34,10 +34,10 @@ type Runtime struct {
 	mu struct {
 		sync.Mutex
 		manifest *manifest.Manifest
-		subs     map[string]*subscription // attached and running, or to be run by Run
-		problems map[string]string        // per subscriber; "" is the manifest's own
-		loaded   map[string]*sandbox.Module
-		launch   func(*subscription) // set while Run runs
+		subs     map[string]*subscription   // attached and running, or to be run by Run
+		problems map[string]string          // per subscriber; "" is the manifest's own
+		loaded   map[string]*sandbox.Module // by digest
+		launch   func(*subscription)        // set while Run runs
 	}
 }
 
@@ -65,7 +65,7 @@ func Open(opts Options) (*Runtime, error) {
 		return nil, errors.Join(err, r.store.Close())
 	}
 	r.mu.manifest = m
-	plan, err := r.build(context.Background(), m)
+	plan, err := r.build(context.Background(), m, change{})
 	if err == nil {
 		err = r.adopt(context.Background(), plan)
 	}

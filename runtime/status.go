@@ -32,7 +32,8 @@ type SubscriberStatus struct {
 	Name        string
 	State       State
 	Reason      string // why it is stopped, failed or retrying
-	Problem     string // why the last new plan was refused; "" if it was not
+	Problem     string // why the last new plan, or the module in the plugins folder, is refused; "" if none is
+	OnTrial     bool   // an event that fails makes the generation before come back
 	Topics      []string
 	Module      string
 	Digest      string
@@ -47,6 +48,8 @@ type SubscriberStatus struct {
 	Retries     uint64
 	Skipped     uint64
 	DeadLetters uint64
+	Refused     uint64 // modules that a rehearsal refused
+	RolledBack  uint64 // generations that failed on trial
 	Lost        uint64 // events that left the log, because of its size, before they were handled
 	ExecSeconds float64
 	Fuel        uint64 // burnt, see limits.fuel
@@ -109,6 +112,7 @@ func (s *subscription) statusNow() SubscriberStatus {
 	passed, idle := abi.Seq(s.r.interest.passed.Load()), s.idling.Load()
 	s.mu.Lock()
 	st := s.mu.status
+	st.Problem = s.mu.refused.reason
 	s.mu.Unlock()
 	if idle { // nothing below passed concerns it: it would have been woken before that was raised
 		st.Cursor = max(st.Cursor, passed)
@@ -122,7 +126,9 @@ func (s *subscription) statusNow() SubscriberStatus {
 	}
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
-	st.Problem = s.r.mu.problems[s.name]
+	if problem := s.r.mu.problems[s.name]; problem != "" {
+		st.Problem = problem
+	}
 	return st
 }
 
@@ -154,7 +160,7 @@ func (s *subscription) publishStatus() {
 		if st.State != StateFailed {
 			st.State, st.Reason = state, reason
 		}
-		st.Cursor, st.MemoryBytes = s.machine.Cursor(), memory
+		st.Cursor, st.MemoryBytes, st.OnTrial = s.machine.Cursor(), memory, gen.back != nil
 		if st.Generation != gen.number {
 			st.Generation, st.Module, st.Digest = gen.number, gen.spec.Module, gen.module.Digest()
 			st.Topics, st.Since = patternTexts(gen.spec), time.Unix(0, gen.adopted)
@@ -214,12 +220,14 @@ func (s *subscription) guestLog(line sandbox.LogLine) {
 	s.r.opts.Logger.Log(context.Background(), level, line.Message, "subscriber", s.name, "seq", uint64(line.Seq), "generation", s.gen.number, "guest", true)
 }
 
-// sameSpec says whether two specs ask for the same behaviour.
+// sameSpec says whether two specs ask for the same behaviour. How a module goes into service
+// is no part of it.
 func sameSpec(a, b manifest.Subscriber) bool {
 	if !slices.Equal(patternTexts(a), patternTexts(b)) {
 		return false
 	}
 	a.Topics, b.Topics = nil, nil
+	a.Swap, a.SHA256 = b.Swap, b.SHA256
 	return reflect.DeepEqual(a, b)
 }
 

@@ -35,6 +35,9 @@ type generation struct {
 	adopted int64
 	match   func(topic string) bool
 	grants  func(topic string) bool
+
+	trial bool        // its first events are watched when it goes into service
+	back  *generation // while they are: what comes back if one of them fails
 }
 
 // subscription delivers to one subscriber. Its goroutine owns everything but what mu guards.
@@ -58,12 +61,16 @@ type subscription struct {
 
 	mu struct {
 		sync.Mutex
-		next   *generation // offered, not yet in service
-		ended  bool        // taken out of the manifest
-		wake   func()      // ends the wait of the goroutine
-		status SubscriberStatus
+		next    *generation // offered, not yet in service
+		ended   bool        // taken out of the manifest
+		wake    func()      // ends the wait of the goroutine
+		status  SubscriberStatus
+		refused refused // what was last refused
 	}
 }
+
+// refused is a module that does not run although it is what the plugins folder has.
+type refused struct{ digest, reason string }
 
 // runBuffers are reused from run to run.
 type runBuffers struct {
@@ -71,12 +78,18 @@ type runBuffers struct {
 	causes []abi.Event // given in this run, in order
 }
 
-func newSubscription(r *Runtime, spec manifest.Subscriber, module *sandbox.Module, cursor log.Cursor) *subscription {
-	s := &subscription{r: r, name: spec.Name, fence: cursor.Fence, stored: cursor.Next, stirred: make(chan struct{}, 1)}
-	s.stamper = delivery.Stamper{Subscriber: spec.Name, Source: "/avxrt/" + s.nodeID()}
-	s.gen = newGeneration(1, spec, module)
-	s.machine = delivery.New(policy(spec), cursor.Next)
-	s.mu.status = SubscriberStatus{Name: spec.Name, Since: time.Now()}
+// newSubscription needs the runtime's lock, or a runtime that is being opened.
+func newSubscription(r *Runtime, c choice, number int, cursor log.Cursor) *subscription {
+	s := &subscription{r: r, name: c.spec.Name, fence: cursor.Fence, stored: cursor.Next, stirred: make(chan struct{}, 1)}
+	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
+	s.gen = newGeneration(number, c.spec, c.module)
+	s.machine = delivery.New(policy(c.spec), cursor.Next)
+	if c.trial {
+		s.gen.trial = true
+		s.watch(c.back)
+	}
+	s.mu.status = SubscriberStatus{Name: s.name, Since: time.Now()}
+	s.settleRefusal(c)
 	s.publishStatus()
 	return s
 }
@@ -106,19 +119,23 @@ func policy(spec manifest.Subscriber) delivery.Policy {
 	}
 }
 
-// offer hands over a new generation; the goroutine takes it at the next event boundary.
-// The same module under the same rules is no new generation.
-func (s *subscription) offer(spec manifest.Subscriber, module *sandbox.Module) {
+// latest returns the generation that was offered last, or the one in service.
+func (s *subscription) latest() *generation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	latest := s.gen
 	if s.mu.next != nil {
-		latest = s.mu.next
+		return s.mu.next
 	}
-	if latest.module == module && sameSpec(latest.spec, spec) {
-		return
-	}
-	s.mu.next = newGeneration(latest.number+1, spec, module)
+	return s.gen
+}
+
+// offer hands over a new generation; the goroutine takes it at the next event boundary.
+func (s *subscription) offer(c choice, number int) {
+	next := newGeneration(number, c.spec, c.module)
+	next.trial = c.trial
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.next = next
 	if s.mu.wake != nil {
 		s.mu.wake()
 	}
@@ -144,7 +161,7 @@ func (s *subscription) pending() bool {
 // take puts an offered generation into service and says whether the subscription goes on.
 func (s *subscription) take() bool {
 	s.mu.Lock()
-	next, ended := s.mu.next, s.mu.ended
+	next, ended, old := s.mu.next, s.mu.ended, s.gen
 	if next != nil && !ended {
 		s.gen, s.mu.next = next, nil
 	}
@@ -156,6 +173,12 @@ func (s *subscription) take() bool {
 		s.discard()
 		s.closeReader()
 		s.machine.Adopt(policy(next.spec))
+		if old.back != nil { // it did not come to the end of its trial
+			old, old.back = old.back, nil
+		}
+		if next.trial {
+			s.watch(old)
+		}
 		s.publishStatus()
 		s.r.opts.Logger.Info("new generation in service", "subscriber", s.name, "generation", next.number,
 			"module", next.spec.Module, "digest", next.module.Digest(), "seq", uint64(s.machine.Cursor()))

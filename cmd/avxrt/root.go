@@ -115,7 +115,8 @@ sandboxed, exactly-once subscriber that can be swapped while events flow.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.PersistentFlags().StringVar(&a.server, "server", "", "address of the node (default $AVXRT_SERVER, then "+defaultServer+")")
 	root.AddCommand(a.runVerb(), a.demoVerb(), a.pubVerb(), a.tailVerb(), a.subVerb(), a.stateVerb(), a.dlqVerb(), a.lintVerb(), a.inspectVerb(), a.versionVerb(),
-		a.topicVerb(), a.streamVerb(), a.redactVerb(), a.backupVerb(), a.restoreVerb(), a.forkVerb(), a.verifyVerb(), a.exportVerb(), a.importVerb(), a.compileVerb())
+		a.topicVerb(), a.streamVerb(), a.redactVerb(), a.backupVerb(), a.restoreVerb(), a.forkVerb(), a.verifyVerb(), a.exportVerb(), a.importVerb(), a.compileVerb(),
+		a.shadowVerb(), a.deployVerb(), a.rollbackVerb())
 	return root
 }
 

@@ -15,12 +15,14 @@ type canary struct {
 // judge takes the outcome of a run and says why the generation must go, "" if it may stay.
 // Events that went well before the failing one count, so a failure behind the last watched
 // event is an ordinary one. An event beyond the hop limit says nothing about the guest,
-// which did not see it.
+// which did not see it, and one that it skips is dealt with.
 func (c *canary) judge(o *Outcome) string {
 	watched := c.left > 0
 	c.left = max(c.left-o.Handled, 0)
 	switch f := o.Failure; {
 	case !watched || c.left == 0 || f == nil || f.Kind == TooFar:
+		return ""
+	case f.Kind == Said && f.Code == abi.FailSkip:
 		return ""
 	case f.Seq == 0:
 		return "it failed without an event: " + f.Message
