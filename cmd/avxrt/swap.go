@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) shadowVerb() *cobra.Command {
-	var file string
+	var file, format string
 	var span client.Span
 	cmd := &cobra.Command{
 		Use: "shadow NAME --module FILE", Short: "Compare a module with the one in service, on real events",
@@ -47,7 +47,7 @@ limits, burns more than twice the fuel, or differs where swap.require forbids it
 			if err != nil {
 				return err
 			}
-			if err := a.printRehearsal(&report); err != nil {
+			if err := a.printRehearsal(format, &report); err != nil {
 				return err
 			}
 			if report.Refused {
@@ -62,24 +62,20 @@ limits, burns more than twice the fuel, or differs where swap.require forbids it
 	cmd.Flags().Uint64Var(&span.To, "to", 0, "to this seq (default: to where the subscriber is)")
 	cmd.Flags().BoolVar(&span.DeadLetters, "dead-letters", false, "the subscriber's dead letters")
 	cmd.MarkFlagsMutuallyExclusive("last", "from", "dead-letters")
-	cmd.Flags().StringVarP(&a.output, "output", "o", "text", "text or json")
+	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
 	return cmd
 }
 
-func (a *app) printRehearsal(report *rehearsal.Report) error {
-	switch a.output {
-	case "text", "":
+func (a *app) printRehearsal(format string, report *rehearsal.Report) error {
+	switch format {
+	case "text":
 		return report.Write(a.out)
 	case "json":
-		return a.printJSON(report)
+		enc := json.NewEncoder(a.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(report)
 	}
-	return &usageError{fmt.Errorf("-o %s is unknown; use text or json", a.output)}
-}
-
-func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	return &usageError{fmt.Errorf("-o %s is unknown; use text or json", format)}
 }
 
 func (a *app) deployVerb() *cobra.Command {
