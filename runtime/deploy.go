@@ -52,6 +52,7 @@ func (r *Runtime) Deploy(ctx context.Context, name string, wasm []byte, dryRun b
 			return d, err
 		}
 		if d.Report = &report; report.Refused && !dryRun {
+			r.subscription(name).count(func(st *SubscriberStatus) { st.Refused++ })
 			return d, r.noteRefusal(ctx, name, log.Generation{Digest: d.Digest, Module: spec.Module, Cause: CauseDeploy, Reason: reasons(report)})
 		}
 	}
@@ -106,8 +107,11 @@ func earlier(history []log.Generation, present string, to int) *log.Generation {
 
 // target finds the subscriber in the manifest, and who else runs its file.
 func (r *Runtime) target(name string) (d Deployment, spec manifest.Subscriber, err error) {
-	m := r.manifestNow()
 	d.Subscriber = name
+	if r.draining.Load() {
+		return d, spec, ErrDraining
+	}
+	m := r.manifestNow()
 	found := false
 	for _, s := range m.Subscribers {
 		if s.Name == name {
@@ -132,6 +136,7 @@ func (r *Runtime) replace(ctx context.Context, d Deployment, wasm []byte, cause 
 	if err := replaceFile(d.File, wasm); err != nil {
 		return d, fmt.Errorf("replace the module: %w", err)
 	}
+	ctx = context.WithoutCancel(ctx) // the file is there: a caller that has gone must not leave it half taken
 	if err := r.reloadFor(ctx, change{subscriber: d.Subscriber, cause: cause}); err != nil {
 		var refused *RefusedError
 		if !errors.As(err, &refused) || refused.Subscriber == d.Subscriber {

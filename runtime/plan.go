@@ -207,10 +207,16 @@ func (r *Runtime) Reload(ctx context.Context) error {
 
 // reloadFor is Reload for whoever holds planning.
 func (r *Runtime) reloadFor(ctx context.Context, by change) error {
+	if r.draining.Load() {
+		return ErrDraining
+	}
 	err := r.reload(ctx, by)
 	if err == nil {
 		r.reloads.done.Add(1)
 		return nil
+	}
+	if ctx.Err() != nil || r.draining.Load() {
+		return err // it was not refused, only not finished
 	}
 	r.reloads.refused.Add(1)
 	var refused *RefusedError

@@ -29,7 +29,8 @@ type Runtime struct {
 	reloads  struct{ done, refused atomic.Uint64 }
 	interest *interest
 
-	planning sync.Mutex // one plan is built at a time
+	planning  sync.Mutex   // one plan is built at a time
+	shadowing sync.RWMutex // read-locked while a guest runs outside of plans and subscriptions
 
 	mu struct {
 		sync.Mutex
@@ -112,9 +113,14 @@ func (r *Runtime) Run(ctx context.Context) error {
 	return nil
 }
 
-// Close closes the modules and the store. Run must have returned before.
+// Close closes the modules and the store, once no rehearsal runs any more. Run must have
+// returned before.
 func (r *Runtime) Close() error {
 	r.draining.Store(true)
+	r.planning.Lock() // whoever comes later sees that the node drains
+	defer r.planning.Unlock()
+	r.shadowing.Lock()
+	defer r.shadowing.Unlock()
 	return errors.Join(r.engine.Close(context.Background()), r.store.Close())
 }
 

@@ -36,7 +36,12 @@ const maxWorse = rehearsal.MaxShown
 // difference. A module that does not load gives a [*ManifestError], a name that is not in
 // the manifest [ErrNotFound].
 func (r *Runtime) Shadow(ctx context.Context, name string, wasm []byte, span Span) (rehearsal.Report, error) {
+	r.shadowing.RLock()
+	defer r.shadowing.RUnlock()
 	s := r.subscription(name)
+	if r.draining.Load() {
+		return rehearsal.Report{}, ErrDraining
+	}
 	if s == nil {
 		return rehearsal.Report{}, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
 	}
@@ -235,10 +240,15 @@ func (a *actor) close() {
 
 // handle runs one event, with the attempts that it has in service but without the waits.
 func (a *actor) handle(ctx context.Context, ev *abi.Event) rehearsal.Outcome {
+	stumbled := ""
 	for attempt := 1; ; attempt++ {
 		out, again := a.try(ctx, ev, attempt)
 		if !again || attempt == maxTries {
+			out.Stumbled = stumbled
 			return out
+		}
+		if stumbled == "" && out.End != rehearsal.TimedOut {
+			stumbled = string(out.End) + ": " + out.Message
 		}
 	}
 }

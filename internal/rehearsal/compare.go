@@ -25,6 +25,7 @@ type Outcome struct {
 	End       End
 	Message   string // why, unless it was handled
 	Code      int    // of a failure
+	Stumbled  string // the first attempt that failed though a later one did not, but for time-outs; "" if none
 	OverLimit bool   // it trapped because it used up its fuel, time or depth
 	Fuel      int64
 	Took      time.Duration
@@ -86,7 +87,7 @@ func New(rules Rules) *Comparison {
 	return &Comparison{rules: rules, old: tally{state: map[string]Write{}}, new: tally{state: map[string]Write{}}}
 }
 
-// Worse returns at how many events the new generation failed where the old one did not.
+// Worse returns how many events the new generation alone failed.
 func (c *Comparison) Worse() int { return c.report.Worse.Count }
 
 // Add takes what both made of the next event.
@@ -104,11 +105,11 @@ func (c *Comparison) Add(ev Event, old, new Outcome) {
 	}
 	difference := Difference{Seq: ev.Seq, Topic: show(ev.Topic), Key: show(ev.Key), Old: []string{old.line()}, New: []string{new.line()}}
 	switch {
-	case old.End == Handled && new.End != Handled:
+	case old.clean() && !new.clean():
 		r.Worse.add(difference)
-	case old.End != Handled && new.End == Handled:
+	case !old.clean() && new.clean():
 		r.Better.add(difference)
-	case old.End == Handled && !slices.EqualFunc(old.Emits, new.Emits, Emit.equal):
+	case old.End == Handled && new.End == Handled && !slices.EqualFunc(old.Emits, new.Emits, Emit.equal):
 		difference.Old, difference.New = emitLines(old.Emits), emitLines(new.Emits)
 		r.Emits.add(difference)
 	}
@@ -136,8 +137,13 @@ func (t *tally) add(s *Side, o Outcome, both bool) {
 	}
 }
 
+// clean says that no attempt failed.
+func (o *Outcome) clean() bool { return o.End == Handled && o.Stumbled == "" }
+
 func (o *Outcome) line() string {
 	switch {
+	case o.Stumbled != "" && o.End == Handled:
+		return "handled, after " + show(o.Stumbled)
 	case o.End == Handled:
 		return "handled"
 	case o.End == Failed:

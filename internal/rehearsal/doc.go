@@ -4,7 +4,8 @@
 //
 // # What it promises
 //
-//   - The new generation is refused if it fails an event that the old one handled, if it
+//   - The new generation is refused if it fails an event that the old one handled, though a
+//     further attempt may go well, if it
 //     goes over a limit where the old one did not, or if its fuel at the 99th percentile
 //     is more than [MaxFuelRatio] times the old one's.
 //   - What is emitted and what is written are compared and reported; only [Rules].Same makes

@@ -18,7 +18,7 @@ import (
 // base=k=v says what the state held. Each line of the input is one event, or as many as
 // times=n says, old and new apart by a bar:
 //
-//	end [fuel=n] [limit] [emit=topic/data] [set=key=value] [del=key] | end …
+//	end [fuel=n] [limit] [stumbled] [emit=topic/data] [set=key=value] [del=key] | end …
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
@@ -85,6 +85,8 @@ func outcome(t *testing.T, text string) rehearsal.Outcome {
 			}
 		case name == "limit":
 			o.OverLimit = true
+		case name == "stumbled":
+			o.Stumbled = "trap: once"
 		case name == "emit":
 			topic, data, _ := strings.Cut(value, "/")
 			o.Emits = append(o.Emits, rehearsal.Emit{Topic: topic, Key: "k", Data: []byte(data)})

@@ -22,7 +22,7 @@ type Report struct {
 	Cut        string   `json:"cut,omitempty"` // why it ended before the last event
 	Old        Side     `json:"old"`
 	New        Side     `json:"new"`
-	Worse      Kind     `json:"worse"`  // the old one handled the event, the new one did not
+	Worse      Kind     `json:"worse"`  // the old one handled the event, the new one failed it, at the first attempt at least
 	Better     Kind     `json:"better"` // the other way around
 	Emits      Kind     `json:"emits"`  // both handled the event and emitted something else
 	State      Kind     `json:"state"`  // keys that hold something else at the end
@@ -90,7 +90,7 @@ func (r *Report) judge(overLimit int, same bool) {
 	}
 	if n := r.Worse.Count; n > 0 {
 		first := r.Worse.Shown[0]
-		refuse("it does not handle %s that the present one handles; the first at seq %d: %s", count(n, "event"), first.Seq, first.New[0])
+		refuse("it fails %s that the present one handles; the first at seq %d: %s", count(n, "event"), first.Seq, first.New[0])
 	}
 	if overLimit > 0 {
 		refuse("it goes over its limits at %s where the present one does not", count(overLimit, "event"))
@@ -151,8 +151,8 @@ func (r *Report) Write(w io.Writer) error {
 	}
 	b.WriteByte('\n')
 	r.table(&b)
-	r.Worse.write(&b, "events that the new one does not handle")
-	r.Better.write(&b, "events that only the new one handles")
+	r.Worse.write(&b, "events that only the new one fails")
+	r.Better.write(&b, "events that only the old one fails")
 	r.Emits.write(&b, "events for which something else is emitted")
 	r.State.write(&b, "keys of the state that end otherwise")
 	b.WriteByte('\n')
