@@ -14,14 +14,17 @@ import (
 // not at all; that is what exactly-once rests on.
 type Commit struct {
 	Subscriber   string
+	Lane         int // whose cursor moves; 0 where the subscriber has one only
 	StateVersion uint32
 	From, To     abi.Seq // the cursor moves from From, where the run began, to To
+	Reads        *Reads  // checked, if the subscriber has more than one lane
 	Fence        uint64  // as the run found it
 	Digest       string  // the module that ran
 
 	Emits       []abi.Event  // appended; their ids are the host's, so they pass no deduplication
 	Writes      []StateWrite // later ones win over earlier ones of the same key
 	DeadLetters []DeadLetter
+	Parked      []ParkedChange // keys that it blocks or frees
 }
 
 // StateWrite sets or deletes one key of a subscriber's state.
@@ -66,6 +69,9 @@ func (l *Log) commitImages(c *Commit) (images []byte, err error) {
 	}
 	for i := 0; err == nil && i < len(c.DeadLetters); i++ {
 		images, err = appendImage(images, l.db, deadLetterKey(nil, c.Subscriber, c.DeadLetters[i].Seq))
+	}
+	for i := 0; err == nil && i < len(c.Parked); i++ {
+		images, err = appendImage(images, l.db, parkedKey(nil, c.Subscriber, &c.Parked[i].Parked))
 	}
 	return images, err
 }

@@ -16,6 +16,7 @@ const (
 	spaceState      = 0x11 // subscriber, state version, key → value
 	spaceProducer   = 0x12 // producer → producer row
 	spaceDeadLetter = 0x13 // subscriber, seq → dead letter row
+	spaceParked     = 0x14 // subscriber, hash of the key or seq → parked row
 	spaceSnapshot   = 0x16 // stream hash, version → snapshot of the stream
 	spaceStream     = 0x17 // stream hash → stream row
 	spaceUndo       = 0x18 // owner, head, number → before-images

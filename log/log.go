@@ -2,6 +2,7 @@ package log
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -20,6 +21,8 @@ type Log struct {
 	fs        vfs.FS // opts.fs, behind which the disk may be full
 	store     string // identity of the store
 	boot      uint64
+	clean     bool
+	applied   atomic.Uint64 // number of the last group whose batch readers of the store see
 	maxFiles  int
 	engine    *pebble.Options
 	db        *pebble.DB
@@ -153,6 +156,8 @@ func (l *Log) Close() error {
 		l.cancel()
 		l.tail.close()
 		if !l.failed() {
+			closed := binary.LittleEndian.AppendUint64(nil, l.boot)
+			_ = l.db.Set(metaClosed, closed, pebble.Sync) // without it the next opening takes care, no more
 			l.closeErr = writeMark(l.fs, l.dir, l.store, l.marks.latest())
 		}
 		l.closeErr = errors.Join(l.closeErr, l.db.Close(), l.lock.Close())
@@ -205,6 +210,10 @@ func (l *Log) Dir() string { return l.dir }
 // Boot returns how often the store was opened, this time included. The seq of an event that
 // was accepted and then lost by a crash is given again; together with the boot it is not.
 func (l *Log) Boot() uint64 { return l.boot }
+
+// Clean says whether the store was closed by [Log.Close] before it was opened. If not, the
+// process was killed, or ended itself, or the machine did.
+func (l *Log) Clean() bool { return l.clean }
 
 // Head returns the seq of the last event that readers can see, 0 if the log is empty.
 func (l *Log) Head() abi.Seq { return l.tail.border(false) }

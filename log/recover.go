@@ -18,9 +18,10 @@ import (
 var (
 	metaFormat = append([]byte{spaceMeta}, "format"...)
 	metaStore  = append([]byte{spaceMeta}, "store"...)
-	metaFirst  = append([]byte{spaceMeta}, "first"...) // u64: the first seq that retention left
-	metaQuiet  = append([]byte{spaceMeta}, "quiet"...) // u64: groups without events
-	metaBoot   = append([]byte{spaceMeta}, "boot"...)  // u64: how often the store was opened
+	metaFirst  = append([]byte{spaceMeta}, "first"...)  // u64: the first seq that retention left
+	metaQuiet  = append([]byte{spaceMeta}, "quiet"...)  // u64: groups without events
+	metaClosed = append([]byte{spaceMeta}, "closed"...) // u64: the boot that ended with Close
+	metaBoot   = append([]byte{spaceMeta}, "boot"...)   // u64: how often the store was opened
 )
 
 // storeFormat is the layout that this program writes; it reads format 1 too.
@@ -149,7 +150,7 @@ func upgradeV1(db *pebble.DB) error {
 	}
 	owners := []string{""}
 	for it.First(); it.Valid(); it.Next() {
-		owners = append(owners, string(it.Key()[2:]))
+		owners = append(owners, string(it.Key()[2:])) // format 1 had no lanes
 	}
 	for _, owner := range owners {
 		_ = b.Set(undoFloorKey(owner), binary.LittleEndian.AppendUint64(nil, uint64(end.head)), nil)
@@ -213,6 +214,11 @@ func (l *Log) countBoot() error {
 		return err
 	}
 	l.boot = before + 1
+	closed, err := readUint64(l.db, metaClosed)
+	if err != nil {
+		return err
+	}
+	l.clean = before == 0 || closed == before
 	return l.db.Set(metaBoot, binary.LittleEndian.AppendUint64(nil, l.boot), pebble.Sync)
 }
 

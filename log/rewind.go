@@ -52,12 +52,17 @@ func (w *rewinder) step(it *pebble.Iterator) error {
 	was := w.cursor
 	was.Next = 0 // a record without the cursor would be followed for ever
 	var bad error
+	disorder := ""
 	err = eachImage(record, func(key, value []byte) {
 		switch {
 		case bytes.Equal(key, w.cursorAt) && value != nil:
 			was, bad = decodeCursor(value)
 		case bytes.HasPrefix(key, w.prefix):
 			w.before[string(key[len(w.prefix):])] = bytes.Clone(value)
+		case key[0] == spaceParked:
+			disorder = "a key was blocked"
+		case key[0] == spaceCursor && !bytes.Equal(key, w.cursorAt):
+			disorder = "it had more than one lane"
 		}
 	})
 	switch {
@@ -65,6 +70,8 @@ func (w *rewinder) step(it *pebble.Iterator) error {
 		return fmt.Errorf("%w: an undo record: %v", ErrDamaged, err)
 	case bad != nil:
 		return fmt.Errorf("%w: a cursor in an undo record: %v", ErrDamaged, bad)
+	case disorder != "":
+		return fmt.Errorf("%w; since then %s, so its events did not run in the order of the log", ErrNotFound, disorder)
 	case was.Next == 0:
 		return fmt.Errorf("%w; it began at seq %d", ErrNotFound, w.cursor.Next)
 	case was.Next > w.cursor.Next || was.Fence != w.cursor.Fence:

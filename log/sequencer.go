@@ -34,6 +34,8 @@ type sequencer struct {
 	heads     *heads
 	dedupe    *dedupe
 	cursors   map[string]Cursor
+	writes    map[string]*laneWrites // of subscribers whose lanes share their state
+	number    uint64                 // of the group that is being staged
 	undo      *undoLog
 	producers map[string]producerRow
 	writer    *chunkWriter
@@ -74,7 +76,7 @@ const (
 
 func newSequencer(l *Log, end logEnd) *sequencer {
 	s := &sequencer{
-		l: l, dedupe: newDedupe(l.opts.DedupeWindow), cursors: map[string]Cursor{},
+		l: l, dedupe: newDedupe(l.opts.DedupeWindow), cursors: map[string]Cursor{}, writes: map[string]*laneWrites{},
 		undo: newUndoLog(l.db, l.opts.UndoBytes), producers: map[string]producerRow{}, writer: newChunkWriter(),
 		head: end.head, appended: end.appended, chain: end.chain, quiet: end.quiet, retired: end.head,
 		inFlight: make(chan flight, maxInFlight), due: make(chan struct{}, 1),
@@ -229,6 +231,7 @@ func (s *sequencer) gather(first *request) []*request {
 // process writes one group. An empty group brings what is not on disk yet to disk.
 func (s *sequencer) process(group []*request) {
 	s.staged = s.staged[:0]
+	s.number++
 	if len(s.producers) > maxProducers {
 		clear(s.producers)
 	}
@@ -331,6 +334,7 @@ func (s *sequencer) write(batch *pebble.Batch, chunks []*chunk, bytes int, sync 
 	if err != nil {
 		s.l.fail("write to the store: " + err.Error())
 	}
+	s.l.applied.Store(s.number)
 	s.l.counters.groups.Add(1)
 	if len(chunks) > 0 {
 		s.l.tail.publish(chunks, s.head)

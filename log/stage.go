@@ -159,9 +159,17 @@ func (s *sequencer) event(seq abi.Seq) (abi.Event, error) {
 
 // checkCommit refuses a commit whose run did not begin at the present cursor.
 func (s *sequencer) checkCommit(c *Commit) error {
-	have, err := s.cursor(c.Subscriber)
+	have, err := s.cursor(LaneCursor(c.Subscriber, c.Lane))
 	if err != nil {
 		return err
+	}
+	if c.Reads != nil {
+		if s.writes[c.Subscriber] == nil {
+			s.writes[c.Subscriber] = &laneWrites{floor: s.number - 1}
+		}
+		if err := s.writes[c.Subscriber].check(c); err != nil {
+			return err
+		}
 	}
 	if have.Next != c.From || have.Fence != c.Fence || c.To < c.From {
 		return ErrFenced
@@ -184,7 +192,7 @@ func (s *sequencer) cursor(subscriber string) (Cursor, error) {
 func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 	c := r.commit
 	cursor := Cursor{Next: c.To, Fence: c.Fence, Digest: c.Digest, Time: s.l.opts.now()}
-	if err := s.moveCursor(c.Subscriber, cursor, r.images, batch); err != nil {
+	if err := s.moveCursor(LaneCursor(c.Subscriber, c.Lane), cursor, r.images, batch); err != nil {
 		return err
 	}
 	for i := range c.Writes {
@@ -200,21 +208,25 @@ func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 		d := &c.DeadLetters[i]
 		_ = batch.Set(deadLetterKey(nil, c.Subscriber, d.Seq), appendDeadLetter(nil, d), nil)
 	}
+	stageParked(c, batch)
+	if w := s.writes[c.Subscriber]; w != nil {
+		w.add(s.number, c)
+	}
 	s.l.counters.commits.Add(1)
 	return nil
 }
 
-// moveCursor sets the cursor and writes the undo record of that and of images.
-func (s *sequencer) moveCursor(subscriber string, c Cursor, images []byte, batch *pebble.Batch) error {
-	key := cursorKey(nil, subscriber)
+// moveCursor sets a cursor and writes the undo record of that and of images.
+func (s *sequencer) moveCursor(name string, c Cursor, images []byte, batch *pebble.Batch) error {
+	key := cursorKey(nil, name)
 	var row []byte
-	if before, ok := s.cursors[subscriber]; ok {
+	if before, ok := s.cursors[name]; ok {
 		row = appendCursor(nil, before)
 	}
-	if err := s.undo.add(batch, subscriber, s.next()-1, putImage(images, key, row)); err != nil {
+	if err := s.undo.add(batch, ownerOf(name), s.next()-1, putImage(images, key, row)); err != nil {
 		return err
 	}
-	s.cursors[subscriber] = c
+	s.cursors[name] = c
 	return batch.Set(key, appendCursor(nil, c), nil)
 }
 
@@ -224,7 +236,7 @@ func (s *sequencer) stageAttach(a *Attachment, batch *pebble.Batch) error {
 		if a.Next == 0 {
 			a.Next = s.next()
 		}
-		if _, err = s.undo.owner(a.Subscriber); err != nil {
+		if _, err = s.undo.owner(ownerOf(a.Subscriber)); err != nil {
 			return err
 		}
 		c = Cursor{Next: a.Next, Time: s.l.opts.now()}

@@ -12,11 +12,18 @@ import (
 
 // Snapshot is the store as it was at one moment, between two commits. The caller closes it.
 type Snapshot struct {
-	snap *pebble.Snapshot
+	snap   *pebble.Snapshot
+	number uint64
 }
 
 // Snapshot returns a view of now. It is cheap to take; kept long, it holds old data on disk.
-func (l *Log) Snapshot() *Snapshot { return &Snapshot{l.db.NewSnapshot()} }
+func (l *Log) Snapshot() *Snapshot {
+	number := l.applied.Load() // first, so that the snapshot has all commits up to it
+	return &Snapshot{l.db.NewSnapshot(), number}
+}
+
+// Number grows with the commits that the snapshot has; see [Reads].
+func (s *Snapshot) Number() uint64 { return s.number }
 
 // Close releases the snapshot.
 func (s *Snapshot) Close() error { return s.snap.Close() }

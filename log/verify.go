@@ -283,6 +283,8 @@ func checkRow(key, value []byte) (err error) {
 		_, err = decodeCursor(value)
 	case spaceDeadLetter:
 		_, err = decodeDeadLetter(0, value)
+	case spaceParked:
+		_, err = decodeParked(value)
 	case spaceProducer:
 		_, err = decodeProducer(value)
 	case spaceStream:

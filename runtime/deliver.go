@@ -15,14 +15,31 @@ import (
 // deliver carries out one order and says whether the subscription can go on. Without
 // events to run it waits for some.
 func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
-	feed := &feed{s: s, ctx: ctx, order: order, end: time.Now().Add(batchTime), keep: s.sampled(order.From)}
+	feed := &feed{s: s, ctx: ctx, order: order, end: time.Now().Add(batchTime), keep: s.sampled(order.From), source: s.reader}
+	if order.Line {
+		line := s.openLine(order)
+		defer line.close()
+		feed.source, feed.line = line, line
+	}
 	s.buffers.causes = s.buffers.causes[:0]
 	if feed.peek(); feed.held == nil && feed.tooFar == 0 {
-		return s.idle(ctx)
+		if order.Line || feed.halted {
+			if err := feed.source.Err(); err != nil {
+				return s.stop(err)
+			}
+			return s.settle(feed, sandbox.Result{})
+		}
+		return s.idle(ctx, order)
+	}
+	if order.Mark && feed.held != nil {
+		if err := s.mark(feed.held); err != nil {
+			return s.refused(err)
+		}
 	}
 	if feed.held == nil { // the first event is beyond the hop limit: no run for it
 		return s.settle(feed, sandbox.Result{})
 	}
+	defer s.crew.turn()()
 	snapshot := s.r.store.Snapshot()
 	defer snapshot.Close()
 	state := snapshot.State(s.name, stateVersion)
@@ -34,7 +51,12 @@ func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
 			return s.broken(err)
 		}
 	}
-	result := s.instance.Run(ctx, sandbox.Batch{Next: feed.next, State: state})
+	var reader sandbox.StateReader = state
+	if s.lanes > 1 {
+		recorder := &recorder{state: state, reads: log.Reads{Since: snapshot.Number()}}
+		reader, feed.reads = recorder, &recorder.reads
+	}
+	result := s.instance.Run(ctx, sandbox.Batch{Next: feed.next, State: reader})
 	if feed.keep {
 		s.verify(ctx, state, feed.kept, result)
 	}
@@ -42,11 +64,11 @@ func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
 }
 
 // idle writes the cursor where much was read over, and waits for an event.
-func (s *subscription) idle(ctx context.Context) bool {
+func (s *subscription) idle(ctx context.Context, order delivery.Order) bool {
 	if err := s.reader.Err(); err != nil {
 		return s.stop(err)
 	}
-	at := s.reader.Position()
+	at := s.short(s.reader.Position())
 	s.machine.Finish(now(), delivery.Outcome{Reached: at})
 	if at >= s.stored+cursorStep {
 		if _, err := s.commit(&log.Commit{To: at}); err != nil {
@@ -55,13 +77,19 @@ func (s *subscription) idle(ctx context.Context) bool {
 	}
 	s.publishStatus()
 	if at > s.r.store.Head() {
-		return s.rest(ctx, at)
+		return s.rest(ctx, at, order.Wake)
 	}
 	return true
 }
 
-// rest waits, with everything below at dealt with, for an event that concerns s.
-func (s *subscription) rest(ctx context.Context, at abi.Seq) bool {
+// rest waits, with everything below at dealt with, for an event that concerns s, or until
+// the time wake, if it is not 0.
+func (s *subscription) rest(ctx context.Context, at abi.Seq, wake int64) bool {
+	if wake != 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, time.Unix(0, wake))
+		defer cancel()
+	}
 	s.idling.Store(true)
 	if announced := s.r.interest.announced.Load(); announced > uint64(at) {
 		// The follower may have looked before s was idle: what it announced may concern s, and
@@ -81,7 +109,7 @@ func (s *subscription) rest(ctx context.Context, at abi.Seq) bool {
 	})
 	s.idling.Store(false)
 	// A sweep that comes too late for this rest leaves a seq that the next one is beyond.
-	to := abi.Seq(s.skip.Swap(0))
+	to := s.short(abi.Seq(s.skip.Swap(0)))
 	if to <= at {
 		return true
 	}
@@ -92,6 +120,14 @@ func (s *subscription) rest(ctx context.Context, at abi.Seq) bool {
 		return s.refused(err)
 	}
 	return true
+}
+
+// short returns seq, or where s ends if that comes before.
+func (s *subscription) short(seq abi.Seq) abi.Seq {
+	if s.until != 0 {
+		return min(seq, s.until)
+	}
+	return seq
 }
 
 // stop ends the subscription because of an error of the store, which no retry mends.
@@ -131,18 +167,17 @@ func (s *subscription) broken(err error) bool {
 	})
 	s.r.opts.Logger.Error("the module did not start", "subscriber", s.name, "module", s.gen.spec.Module, "error", err)
 	s.count(func(st *SubscriberStatus) { st.Traps++ })
-	return s.weigh(verdict)
+	return s.weigh(verdict, 0)
 }
 
 // settle asks the machine what the result means and commits its verdict.
 func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 	outcome := s.outcome(feed, result)
-	from := s.machine.Cursor()
 	verdict := s.machine.Finish(now(), outcome)
 	if verdict.Discard {
 		s.discard()
 	}
-	c := &log.Commit{To: verdict.To, Writes: writes(result.Writes)}
+	c := &log.Commit{To: verdict.To, Writes: writes(result.Writes), Parked: parkedRows(verdict.Parked), Reads: feed.reads}
 	causes, err := s.emits(c, result)
 	if err != nil {
 		return s.stop(err)
@@ -150,40 +185,45 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 	if verdict.Letter != nil {
 		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter)}
 	}
-	if c.To > s.stored || len(c.Writes) > 0 || len(c.Emits) > 0 {
+	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters) > 0 {
 		if _, err := s.commit(c); err != nil {
-			return s.clash(from, causes, err)
+			return s.clash(causes, err)
 		}
+		s.reruns = 0
 	}
 	s.account(outcome, verdict, result)
-	return s.weigh(verdict)
+	return s.weigh(verdict, outcome.Handled)
 }
 
 // outcome translates the sandbox's result.
 func (s *subscription) outcome(feed *feed, result sandbox.Result) delivery.Outcome {
-	o := delivery.Outcome{Handled: result.Handled, Reached: feed.reached(result.Handled)}
-	failing := func() abi.Seq {
+	o := delivery.Outcome{Handled: result.Handled, Halted: feed.halted}
+	o.Reached, o.Version = feed.reached(result.Handled)
+	failure := func(kind delivery.FailureKind, message string) {
+		o.Failure = &delivery.Failure{Kind: kind, Message: message}
 		if result.Pulled > result.Handled {
-			o.Reached = s.buffers.causes[result.Handled].Seq
-			return o.Reached
+			ev := &s.buffers.causes[result.Handled]
+			o.Reached, o.Version = ev.Seq, ev.Version
+			o.Failure.Seq, o.Failure.Key, o.Failure.Version = ev.Seq, ev.Key, ev.Version
 		}
-		return 0
 	}
 	switch {
 	case result.Failure != nil:
-		o.Failure = &delivery.Failure{Seq: failing(), Kind: delivery.Said, Code: result.Failure.Code, Message: result.Failure.Message}
+		failure(delivery.Said, result.Failure.Message)
+		o.Failure.Code = result.Failure.Code
 	case result.Trap != nil:
 		kind := delivery.Trapped
 		if result.Trap.Timeout {
 			kind = delivery.TimedOut
 		}
-		o.Failure = &delivery.Failure{Seq: failing(), Kind: kind, Message: result.Trap.Message}
+		failure(kind, result.Trap.Message)
 	case result.Pulled == 0 && feed.held != nil:
-		o.Failure = &delivery.Failure{Kind: delivery.Trapped, Message: "avx_run returned and did not take the event that waits"}
+		failure(delivery.Trapped, "avx_run returned and did not take the event that waits")
 	case feed.tooFar != 0 && feed.held == nil && result.Handled == len(s.buffers.causes):
-		o.Reached = feed.tooFar
+		ev := &s.buffers.event // it was read last
+		o.Reached, o.Version = ev.Seq, ev.Version
 		o.Failure = &delivery.Failure{
-			Seq: feed.tooFar, Kind: delivery.TooFar,
+			Seq: ev.Seq, Key: ev.Key, Version: ev.Version, Kind: delivery.TooFar,
 			Message: fmt.Sprintf("more than %d subscribers lie between this event and its root", delivery.MaxHops),
 		}
 	}
@@ -199,8 +239,8 @@ func writes(staged []sandbox.Write) []log.StateWrite {
 }
 
 // emits stamps what the run emitted into c and returns the cause of each emit.
-func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]abi.Seq, error) {
-	causes := make([]abi.Seq, len(result.Emits))
+func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]*abi.Event, error) {
+	causes := make([]*abi.Event, len(result.Emits))
 	c.Emits = make([]abi.Event, len(result.Emits))
 	index, last := 0, -1
 	for i := range result.Emits {
@@ -213,7 +253,7 @@ func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]abi.Seq, e
 		if err := s.stamper.Stamp(cause, &c.Emits[i], index); err != nil {
 			return nil, fmt.Errorf("stamp emit %d of event %d: %w", index, cause.Seq, err)
 		}
-		causes[i] = cause.Seq
+		causes[i] = cause
 		index++
 	}
 	return causes, nil
@@ -227,7 +267,7 @@ func (s *subscription) letter(l *delivery.Letter) log.DeadLetter {
 }
 
 // clash deals with a commit that was refused: nothing of the run was kept.
-func (s *subscription) clash(from abi.Seq, causes []abi.Seq, err error) bool {
+func (s *subscription) clash(causes []*abi.Event, err error) bool {
 	s.discard()
 	s.closeReader()
 	var version *log.VersionError
@@ -241,11 +281,16 @@ func (s *subscription) clash(from abi.Seq, causes []abi.Seq, err error) bool {
 	default:
 		return s.refused(err)
 	}
-	verdict := s.machine.Clash(now(), from, causes[index], err.Error())
-	if verdict.Letter == nil && verdict.To == from {
-		return s.weigh(verdict)
+	at, readErr := s.r.position(s.name, s.lane, s.lanes)
+	if readErr != nil {
+		return s.stop(readErr)
 	}
-	c := &log.Commit{To: verdict.To}
+	cause := causes[index]
+	verdict := s.machine.Clash(now(), at.start(false), delivery.Failure{Seq: cause.Seq, Key: cause.Key, Version: cause.Version, Message: err.Error()})
+	if verdict.Letter == nil && len(verdict.Parked) == 0 && verdict.To == s.stored {
+		return s.weigh(verdict, 0)
+	}
+	c := &log.Commit{To: verdict.To, Parked: parkedRows(verdict.Parked)}
 	if verdict.Letter != nil {
 		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter)}
 		s.count(func(st *SubscriberStatus) { st.DeadLetters++ })
@@ -253,20 +298,27 @@ func (s *subscription) clash(from abi.Seq, causes []abi.Seq, err error) bool {
 	if _, err := s.commit(c); err != nil {
 		return s.refused(err)
 	}
-	return true
+	return s.weigh(verdict, 0)
 }
 
-// refused deals with a commit that did not fit: after a fence the cursor is read again.
+// refused deals with a commit that did not fit: after a fence, or where another lane was
+// ahead, what the store holds is read again.
 func (s *subscription) refused(err error) bool {
-	if !errors.Is(err, log.ErrFenced) {
+	switch {
+	case errors.Is(err, log.ErrConflict):
+		s.count(func(st *SubscriberStatus) { st.Conflicts++ })
+		if s.reruns++; s.reruns >= 2 {
+			s.crew.calm.left.Store(calmRuns)
+		}
+	case !errors.Is(err, log.ErrFenced):
 		return s.stop(err)
 	}
-	cursor, err := s.r.store.Cursor(s.name)
+	at, err := s.r.position(s.name, s.lane, s.lanes)
 	if err != nil {
 		return s.stop(err)
 	}
-	s.stored, s.fence = cursor.Next, cursor.Fence
-	s.machine.Refused(cursor.Next)
+	s.stored, s.fence = at.Next, at.Fence
+	s.machine.Refused(at.start(false))
 	s.discard()
 	s.closeReader()
 	return true
@@ -277,37 +329,72 @@ type feed struct {
 	s      *subscription
 	ctx    context.Context
 	order  delivery.Order
+	source source
+	line   *lineReader // the source, if the run is of a blocked key
 	end    time.Time
 	held   *abi.Event // read but not given yet
 	given  int
 	keep   bool        // the run will be verified
 	kept   []abi.Event // copies of what was given, if it will
 	tooFar abi.Seq     // the event behind those given, if it is beyond the hop limit
+	halted bool        // too much waits beside the log
+	reads  *log.Reads  // what the run read; nil where the subscriber has one lane
 }
 
 // peek reads the next event of the run unless one is held already.
 func (f *feed) peek() {
 	s := f.s
-	if f.held != nil || f.tooFar != 0 {
-		return
+	for f.held == nil && f.tooFar == 0 && !f.halted {
+		before := f.before()
+		if before != 0 && f.source.Position() >= before {
+			return
+		}
+		ev := &s.buffers.event
+		if !f.source.Next(ev) {
+			return
+		}
+		if before != 0 && ev.Seq >= before {
+			f.turnBack(before)
+			return
+		}
+		pass := delivery.Give
+		switch {
+		case f.order.Line:
+		case !s.mine(ev):
+			continue
+		default:
+			pass = s.machine.Pass(ev.Key)
+		}
+		switch {
+		case pass == delivery.Over:
+		case pass == delivery.Halt:
+			f.halted = true
+			f.turnBack(ev.Seq)
+		case delivery.Hops(ev) >= delivery.MaxHops:
+			f.tooFar = ev.Seq
+		default:
+			f.held = ev
+		}
 	}
-	if f.order.Before != 0 && s.reader.Position() >= f.order.Before {
-		return
+}
+
+// before returns the seq at which a run of the log must end, 0 if there is none.
+func (f *feed) before() abi.Seq {
+	switch before, until := f.order.Before, f.s.until; {
+	case f.order.Line:
+		return 0 // its source knows
+	case until != 0 && (before == 0 || until < before):
+		return until
+	default:
+		return before
 	}
-	if !s.reader.Next(&s.buffers.event) {
-		return
-	}
-	ev := &s.buffers.event
-	if f.order.Before != 0 && ev.Seq >= f.order.Before {
-		s.closeReader() // it read too far; the next run opens one at the cursor
-		s.open(f.order.Before)
-		return
-	}
-	if delivery.Hops(ev) >= delivery.MaxHops {
-		f.tooFar = ev.Seq
-		return
-	}
-	f.held = ev
+}
+
+// turnBack makes the reader of the log, which read too far, stand at seq.
+func (f *feed) turnBack(seq abi.Seq) {
+	f.s.closeReader()
+	f.s.open(seq)
+	f.source = f.s.reader
 }
 
 // next is the sandbox's source: nil ends the run.
@@ -337,15 +424,17 @@ func (f *feed) next() *abi.Event {
 	return ev
 }
 
-// reached returns the seq behind what the run dealt with.
-func (f *feed) reached(handled int) abi.Seq {
+// reached returns the seq behind what the run dealt with, and in a line its version.
+func (f *feed) reached(handled int) (abi.Seq, abi.Version) {
+	next := &f.s.buffers.event
 	switch {
-	case f.held != nil:
-		return f.held.Seq
-	case f.tooFar != 0:
-		return f.tooFar
 	case handled < len(f.s.buffers.causes):
-		return f.s.buffers.causes[handled].Seq
+		next = &f.s.buffers.causes[handled]
+	case f.held != nil || f.tooFar != 0:
+	case f.line != nil:
+		return f.line.at, f.line.version
+	default:
+		return f.s.short(f.source.Position()), 0
 	}
-	return f.s.reader.Position()
+	return next.Seq, next.Version
 }

@@ -146,7 +146,7 @@ func (r *Runtime) replace(ctx context.Context, d Deployment, wasm []byte, cause 
 	d.Deployed = true
 	if s := r.subscription(d.Subscriber); s != nil {
 		g := s.latest()
-		d.Generation, d.OnTrial = g.number, g.trial
+		d.Generation, d.OnTrial = g.number, g.onTrial()
 	}
 	return d, nil
 }

@@ -89,7 +89,7 @@ func (in *interest) follow(ctx context.Context, r *Runtime) {
 		if err := reader.Err(); err != nil {
 			r.opts.Logger.Error("new events cannot be followed; subscribers look for themselves", "error", err)
 			in.announced.Store(followerEnded)
-			for _, s := range r.subscriptions() {
+			for _, s := range r.allLanes() {
 				s.stir()
 			}
 			return
@@ -104,7 +104,7 @@ func (in *interest) follow(ctx context.Context, r *Runtime) {
 		in.passed.Store(uint64(next))
 		if next >= in.swept+sweepStep(r.crowd()) {
 			in.swept = next
-			sweep(r.subscriptions(), next)
+			sweep(r.allLanes(), next)
 		}
 		_ = r.store.Wait(ctx, next, false)
 	}

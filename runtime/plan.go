@@ -12,6 +12,7 @@ import (
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/manifest"
 	"github.com/avx-platform/avxrt/log"
+	"github.com/avx-platform/avxrt/router"
 )
 
 // maxModuleBytes bounds a module file: ten times the largest honest one that we know of.
@@ -86,18 +87,18 @@ func readInside(dir, name string) ([]byte, error) {
 // event boundary, changed ones get a new generation. The cursors of new subscribers and all
 // new generations are durable before it returns.
 func (r *Runtime) adopt(ctx context.Context, p *plan) error {
-	cursors := map[string]log.Cursor{}
+	places := map[string][]position{}
 	for i := range p.manifest.Subscribers {
 		spec := &p.manifest.Subscribers[i]
 		next, err := r.startSeq(spec.Start)
 		if err != nil {
 			return &ManifestError{Subscriber: spec.Name, Err: err}
 		}
-		if cursors[spec.Name], err = r.store.Attach(ctx, log.Attachment{Subscriber: spec.Name, Next: next}); err != nil {
+		if places[spec.Name], err = r.places(ctx, spec, next); err != nil {
 			return err
 		}
 	}
-	numbers, err := r.recordGenerations(ctx, p, cursors)
+	numbers, err := r.recordGenerations(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -105,14 +106,16 @@ func (r *Runtime) adopt(ctx context.Context, p *plan) error {
 	defer r.mu.Unlock()
 	for name, s := range r.mu.subs {
 		if _, stays := p.choices[name]; !stays {
-			s.end()
-			r.interest.forget(s)
+			s.crew.end()
+			for _, lane := range s.crew.lanes {
+				r.interest.forget(lane)
+			}
 			delete(r.mu.subs, name)
 		}
 	}
 	for i := range p.manifest.Subscribers {
 		name := p.manifest.Subscribers[i].Name
-		if err := r.give(p.choices[name], numbers[name], cursors[name]); err != nil {
+		if err := r.give(p.choices[name], numbers[name], places[name]); err != nil {
 			return &ManifestError{Subscriber: name, Err: err}
 		}
 	}
@@ -123,36 +126,63 @@ func (r *Runtime) adopt(ctx context.Context, p *plan) error {
 
 // give hands a choice to its subscriber, which it makes if there is none. number is that of
 // a new generation, 0 if the choice is no new one. It needs the runtime's lock.
-func (r *Runtime) give(c choice, number int, cursor log.Cursor) error {
+func (r *Runtime) give(c choice, number int, places []position) error {
+	gen := newGeneration(max(number, c.number), c.spec, c.module)
 	s := r.mu.subs[c.spec.Name]
 	if s == nil {
-		s = newSubscription(r, c, max(number, c.number), cursor)
-		if err := r.interest.want(s, c.spec.Topics); err != nil {
-			return err
-		}
-		r.mu.subs[c.spec.Name] = s
-		if c.refused != "" {
-			r.opts.Logger.Error("the last good generation goes on", "subscriber", s.name, "generation", c.number, "reason", c.refused)
-		}
-		if r.mu.launch != nil {
-			r.mu.launch(s)
-		}
-		return nil
+		return r.begin(c, gen, places)
 	}
-	s.settleRefusal(c)
+	s.crew.settleRefusal(c)
+	if c.fresh {
+		s.count(func(st *SubscriberStatus) { st.Refused++ })
+	}
 	if number == 0 { // what it has stays, or came back while the plan was built
 		return nil
 	}
-	if err := r.interest.want(s, c.spec.Topics); err != nil {
+	if err := r.wantAll(s.crew.lanes, c.spec.Topics); err != nil {
 		return err
 	}
-	s.offer(c, number)
+	if back := s.latest().overtake(); c.trial {
+		gen.trial = newTrial(c.spec.Swap.Events, back)
+	}
+	s.crew.offer(gen)
+	return nil
+}
+
+// begin makes the lanes of a subscriber that does not run yet. It needs the runtime's lock.
+func (r *Runtime) begin(c choice, gen *generation, places []position) error {
+	if c.trial {
+		gen.trial = newTrial(c.spec.Swap.Events, c.back)
+	}
+	crew := r.newCrew(gen, places)
+	if err := r.wantAll(crew.lanes, c.spec.Topics); err != nil {
+		return err
+	}
+	crew.settleRefusal(c)
+	s := crew.lanes[0]
+	r.mu.subs[c.spec.Name] = s
+	if c.refused != "" {
+		r.opts.Logger.Error("the last good generation goes on", "subscriber", s.name, "generation", c.number, "reason", c.refused)
+	}
+	if r.mu.launch != nil {
+		r.mu.launch(s)
+	}
+	return nil
+}
+
+// wantAll makes patterns what wakes all lanes.
+func (r *Runtime) wantAll(lanes []*subscription, patterns []router.Pattern) error {
+	for _, s := range lanes {
+		if err := r.interest.want(s, patterns); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // recordGenerations keeps the modules of the plan's new generations, and these themselves,
 // and returns their numbers by subscriber.
-func (r *Runtime) recordGenerations(ctx context.Context, p *plan, cursors map[string]log.Cursor) (map[string]int, error) {
+func (r *Runtime) recordGenerations(ctx context.Context, p *plan) (map[string]int, error) {
 	saved := map[string]bool{}
 	var revisions []log.Revision
 	for i := range p.manifest.Subscribers {
@@ -167,7 +197,11 @@ func (r *Runtime) recordGenerations(ctx context.Context, p *plan, cursors map[st
 			}
 			saved[digest] = true
 		}
-		g := log.Generation{Digest: digest, Module: c.spec.Module, Cause: c.cause, Standing: log.InService, Seq: cursors[c.spec.Name].Next}
+		at, err := r.lowest(c.spec.Name)
+		if err != nil {
+			return nil, err
+		}
+		g := log.Generation{Digest: digest, Module: c.spec.Module, Cause: c.cause, Standing: log.InService, Seq: at}
 		if c.trial {
 			g.Standing = log.OnTrial
 		}
@@ -179,6 +213,19 @@ func (r *Runtime) recordGenerations(ctx context.Context, p *plan, cursors map[st
 		numbers[revisions[i].Subscriber] = history[len(history)-1].Number
 	}
 	return numbers, err
+}
+
+// lowest returns the lowest cursor of a subscriber's lanes.
+func (r *Runtime) lowest(name string) (abi.Seq, error) {
+	lanes, err := r.store.Lanes(name)
+	if err != nil || len(lanes) == 0 {
+		return 0, err
+	}
+	lowest := lanes[0].Next
+	for _, c := range lanes {
+		lowest = min(lowest, c.Next)
+	}
+	return lowest, nil
 }
 
 // startSeq translates where a new subscriber begins; 0 means after the present head.

@@ -8,7 +8,7 @@ func TestLateRest(t *testing.T) {
 	s := &subscription{r: &Runtime{interest: newInterest()}, stirred: make(chan struct{}, 1)}
 	s.r.interest.announced.Store(10)
 	s.skip.Store(10) // the sweep came between idling and the look at announced
-	if !s.rest(t.Context(), 5) || s.idling.Load() || s.skip.Load() != 0 {
+	if !s.rest(t.Context(), 5, 0) || s.idling.Load() || s.skip.Load() != 0 {
 		t.Errorf("idling %v, skip %d", s.idling.Load(), s.skip.Load())
 	}
 }

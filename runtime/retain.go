@@ -44,7 +44,11 @@ func (r *Runtime) Retain(ctx context.Context, force bool) (log.RetainReport, err
 	}
 	cursors := map[*subscription]abi.Seq{}
 	for _, s := range r.subscriptions() {
-		cursors[s] = s.statusNow().Cursor
+		st := s.statusNow()
+		cursors[s] = st.Cursor
+		if st.BlockedKeys > 0 {
+			cursors[s] = st.Needs
+		}
 		if retention.Hold == 0 || cursors[s] < retention.Hold {
 			retention.Hold = cursors[s]
 		}

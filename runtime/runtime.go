@@ -94,7 +94,7 @@ func (r *Runtime) Run(ctx context.Context) error {
 	r.interest.begin(r.store)
 	wg.Go(func() { r.interest.follow(ctx, r) })
 	r.mu.Lock()
-	r.mu.launch = func(s *subscription) { wg.Go(func() { s.run(ctx) }) }
+	r.mu.launch = func(s *subscription) { wg.Go(func() { s.crew.run(ctx) }) }
 	for _, s := range r.mu.subs {
 		r.mu.launch(s)
 	}
@@ -161,6 +161,17 @@ func (r *Runtime) subscriptions() []*subscription {
 		all = append(all, s)
 	}
 	slices.SortFunc(all, func(a, b *subscription) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+// allLanes returns the lanes of all subscribers.
+func (r *Runtime) allLanes() []*subscription {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]*subscription, 0, len(r.mu.subs))
+	for _, s := range r.mu.subs {
+		all = append(all, s.crew.lanes...)
+	}
 	return all
 }
 

@@ -158,11 +158,11 @@ type program struct {
 
 // program finds the events of a span.
 func (r *Runtime) program(g *generation, span Span) (*program, error) {
-	cursor, err := r.store.Cursor(g.spec.Name)
+	at, err := r.lowest(g.spec.Name)
 	if err != nil {
 		return nil, err
 	}
-	p := &program{r: r, match: g.match, from: span.From, to: cursor.Next}
+	p := &program{r: r, match: g.match, from: span.From, to: at}
 	switch {
 	case span.DeadLetters:
 		letters, err := r.DeadLetters(context.Background(), g.spec.Name, 0, span.Last)

@@ -39,6 +39,11 @@ type SubscriberStatus struct {
 	Digest      string
 	Generation  int
 	Cursor      abi.Seq // next seq that it has not dealt with
+	Needs       abi.Seq // the first that it may still run: below Cursor where a blocked key waits
+	BlockedKeys int     // keys whose first event waits for its next attempt, or for an operator
+	PassedOver  int     // events that wait behind those, counted since the start of the process
+	Partitions  int     // that handle events now
+	Conflicts   uint64  // runs of a partition that were done again because another one had changed what they read
 	LagEvents   uint64  // seqs between the cursor and the head, wanted or not
 	LagSeconds  float64 // age of the first of them
 	Handled     uint64
@@ -107,15 +112,69 @@ func (r *Runtime) Subscriber(name string) (SubscriberStatus, error) {
 	return s.statusNow(), nil
 }
 
-// statusNow adds to the last published status what changes without the subscription's doing.
-func (s *subscription) statusNow() SubscriberStatus {
+// laneStatus adds to the last published status of a lane what changes without its doing.
+func (s *subscription) laneStatus() SubscriberStatus {
 	passed, idle := abi.Seq(s.r.interest.passed.Load()), s.idling.Load()
 	s.mu.Lock()
 	st := s.mu.status
-	st.Problem = s.mu.refused.reason
 	s.mu.Unlock()
 	if idle { // nothing below passed concerns it: it would have been woken before that was raised
 		st.Cursor = max(st.Cursor, passed)
+	}
+	return st
+}
+
+// add adds what another lane of the subscriber did. A lane that does not run is what the subscriber is.
+func (st *SubscriberStatus) add(o SubscriberStatus) {
+	if st.State == StateRunning || o.State == StateFailed || o.State == StateStopped && st.State == StateRetrying {
+		st.State, st.Reason = o.State, o.Reason
+	}
+	st.Cursor, st.Needs = min(st.Cursor, o.Cursor), min(st.Needs, o.Needs)
+	st.BlockedKeys += o.BlockedKeys
+	st.PassedOver += o.PassedOver
+	st.Conflicts += o.Conflicts
+	st.Handled += o.Handled
+	st.Emitted += o.Emitted
+	st.Traps += o.Traps
+	st.Failures += o.Failures
+	st.Retries += o.Retries
+	st.Skipped += o.Skipped
+	st.DeadLetters += o.DeadLetters
+	st.Lost += o.Lost
+	st.Refused += o.Refused
+	st.RolledBack += o.RolledBack
+	st.OnTrial = st.OnTrial || o.OnTrial
+	st.ExecSeconds += o.ExecSeconds
+	st.Fuel += o.Fuel
+	st.Verified += o.Verified
+	st.Differences += o.Differences
+	st.MemoryBytes += o.MemoryBytes
+}
+
+// inherit takes over the counters of lanes that s and others replace.
+func (s *subscription) inherit(old []*subscription) {
+	var sum SubscriberStatus
+	for _, o := range old {
+		st := o.laneStatus()
+		st.BlockedKeys, st.PassedOver, st.MemoryBytes = 0, 0, 0
+		sum.add(st)
+	}
+	s.count(func(st *SubscriberStatus) {
+		now := *st
+		*st = sum
+		st.State, st.Reason, st.Cursor, st.Needs = now.State, now.Reason, now.Cursor, now.Needs
+		st.Name, st.Since, st.BlockedKeys, st.PassedOver = now.Name, now.Since, now.BlockedKeys, now.PassedOver
+		st.Generation, st.Module, st.Digest, st.Topics, st.OnTrial = now.Generation, now.Module, now.Digest, now.Topics, now.OnTrial
+	})
+}
+
+// statusNow returns how the subscriber stands whose lane s is.
+func (s *subscription) statusNow() SubscriberStatus {
+	lanes := s.crew.all()
+	st := lanes[0].laneStatus()
+	st.Partitions = len(lanes)
+	for _, o := range lanes[1:] {
+		st.add(o.laneStatus())
 	}
 	head := s.r.store.Head()
 	if st.Cursor <= head {
@@ -126,8 +185,8 @@ func (s *subscription) statusNow() SubscriberStatus {
 	}
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
-	if problem := s.r.mu.problems[s.name]; problem != "" {
-		st.Problem = problem
+	if st.Problem = s.r.mu.problems[s.name]; st.Problem == "" {
+		st.Problem = s.crew.problem()
 	}
 	return st
 }
@@ -160,7 +219,9 @@ func (s *subscription) publishStatus() {
 		if st.State != StateFailed {
 			st.State, st.Reason = state, reason
 		}
-		st.Cursor, st.MemoryBytes, st.OnTrial = s.machine.Cursor(), memory, gen.back != nil
+		st.Cursor, st.MemoryBytes, st.Needs = s.machine.Cursor(), memory, s.machine.Needs()
+		st.BlockedKeys, st.PassedOver = s.machine.Waiting()
+		st.OnTrial = gen.onTrial()
 		if st.Generation != gen.number {
 			st.Generation, st.Module, st.Digest = gen.number, gen.spec.Module, gen.module.Digest()
 			st.Topics, st.Since = patternTexts(gen.spec), time.Unix(0, gen.adopted)
@@ -194,7 +255,7 @@ func (s *subscription) account(o delivery.Outcome, v delivery.Verdict, result sa
 		if v.Retry {
 			st.Retries++
 		}
-		if v.Skipped {
+		if v.Skipped != 0 {
 			st.Skipped++
 		}
 		if v.Letter != nil {

@@ -35,15 +35,18 @@ type generation struct {
 	adopted int64
 	match   func(topic string) bool
 	grants  func(topic string) bool
-
-	trial bool        // its first events are watched when it goes into service
-	back  *generation // while they are: what comes back if one of them fails
+	trial   *trial // nil: it is not watched
 }
 
 // subscription delivers to one subscriber. Its goroutine owns everything but what mu guards.
 type subscription struct {
 	r       *Runtime
+	crew    *crew
 	name    string
+	lane    int // of lanes
+	lanes   int
+	reruns  int     // in a row, because another lane was ahead
+	until   abi.Seq // 0, or where it ends so that others can take over
 	stamper delivery.Stamper
 
 	gen      *generation // in service
@@ -61,16 +64,13 @@ type subscription struct {
 
 	mu struct {
 		sync.Mutex
-		next    *generation // offered, not yet in service
-		ended   bool        // taken out of the manifest
-		wake    func()      // ends the wait of the goroutine
-		status  SubscriberStatus
-		refused refused // what was last refused
+		next   *generation // offered, not yet in service
+		ended  bool        // taken out of the manifest
+		halted bool        // others are to take over
+		wake   func()      // ends the wait of the goroutine
+		status SubscriberStatus
 	}
 }
-
-// refused is a module that does not run although it is what the plugins folder has.
-type refused struct{ digest, reason string }
 
 // runBuffers are reused from run to run.
 type runBuffers struct {
@@ -78,18 +78,15 @@ type runBuffers struct {
 	causes []abi.Event // given in this run, in order
 }
 
-// newSubscription needs the runtime's lock, or a runtime that is being opened.
-func newSubscription(r *Runtime, c choice, number int, cursor log.Cursor) *subscription {
-	s := &subscription{r: r, name: c.spec.Name, fence: cursor.Fence, stored: cursor.Next, stirred: make(chan struct{}, 1)}
-	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
-	s.gen = newGeneration(number, c.spec, c.module)
-	s.machine = delivery.New(policy(c.spec), cursor.Next)
-	if c.trial {
-		s.gen.trial = true
-		s.watch(c.back)
+func newSubscription(c *crew, lane, lanes int, gen *generation, at position) *subscription {
+	r := c.r
+	s := &subscription{
+		r: r, crew: c, name: c.name, gen: gen, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, stirred: make(chan struct{}, 1),
 	}
+	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
+	s.machine = delivery.New(policy(gen.spec), at.start(!r.store.Clean()))
+	s.watch()
 	s.mu.status = SubscriberStatus{Name: s.name, Since: time.Now()}
-	s.settleRefusal(c)
 	s.publishStatus()
 	return s
 }
@@ -119,7 +116,17 @@ func policy(spec manifest.Subscriber) delivery.Policy {
 	}
 }
 
-// latest returns the generation that was offered last, or the one in service.
+// offer hands over a new generation; the goroutine takes it at the next event boundary.
+func (s *subscription) offer(next *generation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.next = next
+	if s.mu.wake != nil {
+		s.mu.wake()
+	}
+}
+
+// latest returns the newest generation, in service or not.
 func (s *subscription) latest() *generation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,16 +136,21 @@ func (s *subscription) latest() *generation {
 	return s.gen
 }
 
-// offer hands over a new generation; the goroutine takes it at the next event boundary.
-func (s *subscription) offer(c choice, number int) {
-	next := newGeneration(number, c.spec, c.module)
-	next.trial = c.trial
+// halt makes the goroutine finish at the next event boundary, to be resumed or replaced.
+func (s *subscription) halt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.next = next
+	s.mu.halted = true
 	if s.mu.wake != nil {
 		s.mu.wake()
 	}
+}
+
+// resume takes halt back, and makes the goroutine, which does not run, end at until.
+func (s *subscription) resume(until abi.Seq) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.halted, s.until = false, until
 }
 
 // end makes the goroutine finish at the next event boundary. Cursor and state stay.
@@ -155,13 +167,13 @@ func (s *subscription) end() {
 func (s *subscription) pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.mu.next != nil || s.mu.ended
+	return s.mu.next != nil || s.mu.ended || s.mu.halted
 }
 
 // take puts an offered generation into service and says whether the subscription goes on.
 func (s *subscription) take() bool {
 	s.mu.Lock()
-	next, ended, old := s.mu.next, s.mu.ended, s.gen
+	next, ended := s.mu.next, s.mu.ended || s.mu.halted
 	if next != nil && !ended {
 		s.gen, s.mu.next = next, nil
 	}
@@ -173,12 +185,7 @@ func (s *subscription) take() bool {
 		s.discard()
 		s.closeReader()
 		s.machine.Adopt(policy(next.spec))
-		if old.back != nil { // it did not come to the end of its trial
-			old, old.back = old.back, nil
-		}
-		if next.trial {
-			s.watch(old)
-		}
+		s.watch()
 		s.publishStatus()
 		s.r.opts.Logger.Info("new generation in service", "subscriber", s.name, "generation", next.number,
 			"module", next.spec.Module, "digest", next.module.Digest(), "seq", uint64(s.machine.Cursor()))
@@ -189,18 +196,30 @@ func (s *subscription) take() bool {
 // run is the goroutine of the subscription.
 func (s *subscription) run(ctx context.Context) {
 	defer s.release()
-	for ctx.Err() == nil && s.take() {
+	for ctx.Err() == nil && s.take() && !s.arrived() {
+		if v, condemned := s.machine.Condemned(now()); condemned {
+			if !s.condemn(v) {
+				return
+			}
+			continue
+		}
 		order := s.machine.Begin(now())
 		if !order.Run {
+			s.publishStatus()
 			s.wait(ctx, func(ctx context.Context) { sleepUntil(ctx, order.Wake) })
 			continue
 		}
-		s.open(order.From)
+		if !order.Line {
+			s.open(order.From)
+		}
 		if !s.deliver(ctx, order) {
 			return
 		}
 	}
 }
+
+// arrived says whether s is where others are to take over.
+func (s *subscription) arrived() bool { return s.until != 0 && s.machine.Cursor() >= s.until }
 
 // wait calls block with a context that also ends when a generation is offered or the
 // subscription is taken out.
@@ -208,7 +227,7 @@ func (s *subscription) wait(ctx context.Context, block func(context.Context)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
-	if s.mu.next != nil || s.mu.ended {
+	if s.mu.next != nil || s.mu.ended || s.mu.halted {
 		s.mu.Unlock()
 		return
 	}
@@ -276,14 +295,18 @@ const diskPause = 250 * time.Millisecond
 // commit completes c with what every commit of this subscription carries and applies it.
 // While the disk is full or the log is busy it waits: the events stay where they are.
 func (s *subscription) commit(c *log.Commit) ([]log.Receipt, error) {
-	c.Subscriber, c.StateVersion = s.name, stateVersion
+	return s.commitAs(c, log.Accepted)
+}
+
+func (s *subscription) commitAs(c *log.Commit, d log.Durability) ([]log.Receipt, error) {
+	c.Subscriber, c.Lane, c.StateVersion = s.name, s.lane, stateVersion
 	c.From, c.Fence, c.Digest = s.stored, s.fence, s.gen.module.Digest()
-	receipts, err := s.r.store.Commit(context.Background(), c, log.Accepted)
+	receipts, err := s.r.store.Commit(context.Background(), c, d)
 	for (errors.Is(err, log.ErrDiskFull) || errors.Is(err, log.ErrBusy)) && !s.r.draining.Load() {
 		reason := err.Error()
 		s.count(func(st *SubscriberStatus) { st.Reason = "waits to commit: " + reason })
 		time.Sleep(diskPause)
-		if receipts, err = s.r.store.Commit(context.Background(), c, log.Accepted); err == nil {
+		if receipts, err = s.r.store.Commit(context.Background(), c, d); err == nil {
 			s.count(func(st *SubscriberStatus) { st.Reason = "" })
 		}
 	}

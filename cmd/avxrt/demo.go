@@ -183,7 +183,7 @@ func (d *demo) settle(ctx context.Context, late <-chan time.Time) error {
 			if s.State == runtime.StateStopped || s.State == runtime.StateFailed {
 				return fmt.Errorf("subscriber %s stopped: %s", s.Name, s.Reason)
 			}
-			lag += s.LagEvents
+			lag += s.LagEvents + uint64(s.BlockedKeys)
 		}
 		if lag == 0 {
 			return nil

@@ -123,7 +123,7 @@ func (n *node) idle(t *testing.T) []client.Subscriber {
 			t.Fatalf("%v\n%s", err, n.stderr)
 		}
 		for _, s := range subs {
-			if s.LagEvents > 0 {
+			if s.LagEvents > 0 || s.BlockedKeys > 0 {
 				return false
 			}
 		}

@@ -162,6 +162,8 @@ type Subscriber struct {
 	Cursor      uint64    `json:"cursor"`
 	LagEvents   uint64    `json:"lag_events"`
 	LagSeconds  float64   `json:"lag_seconds"`
+	BlockedKeys int       `json:"blocked_keys"`
+	Partitions  int       `json:"partitions"`
 	Handled     uint64    `json:"handled"`
 	Emitted     uint64    `json:"emitted"`
 	Traps       uint64    `json:"traps"`

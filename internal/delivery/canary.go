@@ -28,6 +28,8 @@ func (c *canary) judge(o *Outcome) string {
 		return "it failed without an event: " + f.Message
 	case f.Kind == Said:
 		return fmt.Sprintf("it failed event %d with code %d: %s", f.Seq, f.Code, f.Message)
+	case f.Kind == Killed:
+		return fmt.Sprintf("event %d ended the process: %s", f.Seq, f.Message)
 	case f.Kind == TimedOut:
 		return fmt.Sprintf("event %d took too long: %s", f.Seq, f.Message)
 	default:

@@ -12,7 +12,13 @@
 //   - One failing event costs its own attempts only: what lay before it in the run commits.
 //   - A trap is run again once, at once, alone, on a fresh instance; the same trap is
 //     final. A time-out and a guest's own "retry" wait between attempts, up to the limit
-//     of the [Policy].
+//     of the [Policy]. Meanwhile the key of the event is blocked: the cursor goes on, the
+//     key's later events are passed over, and all of them run, in their order, before the
+//     key is free again. An event without a key blocks nothing. What waits is in the rows
+//     of the verdict ([Parked]), so it outlives the process, attempts included.
+//   - After an end of the process that was not clean, events run one by one for a while, with a
+//     row that says so before each. One that ends the process as often as the policy has
+//     attempts is a dead letter, "killed".
 //   - A guest that fails without an event, or on [BreakAfter] events in a row, is held to
 //     be broken: the subscription stops at its cursor until a new generation comes, and
 //     no more events are charged for it.
@@ -21,10 +27,12 @@
 //
 // # What it does not
 //
-// While an event waits for its next attempt the events behind it wait too: a subscription
-// is one line. It runs no guest and commits nothing; package runtime does, and reports back.
+// An event that is run again at once, after a trap or a conflict, is not written down in
+// between: a crash gives it another run. The number of passed-over events, which bounds
+// them ([MaxPassed]), counts from the start of the process. It runs no guest and commits
+// nothing; package runtime does, and reports back.
 //
 //	order := m.Begin(now)              // what to run, or when to look again
 //	verdict := m.Finish(now, outcome)  // what to commit
-//	m.Refused(cursor)                  // only if that commit was refused
+//	m.Refused(start)                   // only if that commit was refused, with what the store holds
 package delivery

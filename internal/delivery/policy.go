@@ -12,9 +12,10 @@ type Poison string
 
 // The policies.
 const (
-	Park Poison = "park" // it becomes a dead letter and the next event runs
-	Skip Poison = "skip" // it is counted and nothing is kept
-	Stop Poison = "stop" // the subscription stops at it
+	Park  Poison = "park"  // it becomes a dead letter and the next event runs
+	Block Poison = "block" // it becomes a dead letter, and its key waits until that is driven again or dropped
+	Skip  Poison = "skip"  // it is counted and nothing is kept
+	Stop  Poison = "stop"  // the subscription stops at it
 )
 
 // Policy is how one subscription deals with failure.

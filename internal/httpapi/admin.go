@@ -23,6 +23,8 @@ type Subscriber struct {
 	Cursor      uint64    `json:"cursor"`
 	LagEvents   uint64    `json:"lag_events"`
 	LagSeconds  float64   `json:"lag_seconds"`
+	BlockedKeys int       `json:"blocked_keys"`
+	Partitions  int       `json:"partitions"`
 	Handled     uint64    `json:"handled"`
 	Emitted     uint64    `json:"emitted"`
 	Traps       uint64    `json:"traps"`
@@ -40,7 +42,7 @@ func subscriberOf(s runtime.SubscriberStatus) Subscriber {
 	return Subscriber{
 		Name: s.Name, State: string(s.State), Reason: s.Reason, Problem: s.Problem, Topics: s.Topics, Module: s.Module,
 		Digest: s.Digest, Generation: s.Generation, OnTrial: s.OnTrial, Refused: s.Refused, RolledBack: s.RolledBack, Since: s.Since, Cursor: uint64(s.Cursor), LagEvents: s.LagEvents,
-		LagSeconds: s.LagSeconds, Handled: s.Handled, Emitted: s.Emitted, Traps: s.Traps, Failures: s.Failures,
+		LagSeconds: s.LagSeconds, BlockedKeys: s.BlockedKeys, Partitions: s.Partitions, Handled: s.Handled, Emitted: s.Emitted, Traps: s.Traps, Failures: s.Failures,
 		Retries: s.Retries, Skipped: s.Skipped, DeadLetters: s.DeadLetters, ExecSeconds: s.ExecSeconds, MemoryBytes: s.MemoryBytes,
 	}
 }

@@ -226,7 +226,7 @@ func TestClient(t *testing.T) {
 		if err != nil || time.Now().After(deadline) {
 			t.Fatalf("%+v, %v", sub, err)
 		}
-		if sub.LagEvents == 0 {
+		if sub.LagEvents == 0 && sub.BlockedKeys == 0 {
 			break
 		}
 	}

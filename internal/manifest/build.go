@@ -175,8 +175,10 @@ func (b *builder) patterns(key string, texts []string) []router.Pattern {
 
 // fixed checks the keys that have one value, or few, in this version.
 func (b *builder) fixed(at string, in *rawSubscriber, s *Subscriber) {
-	if in.Partitions != nil && *in.Partitions != 1 {
-		b.bad(at+".partitions", "leave it out or write 1", "%d partitions are not available in this version", *in.Partitions)
+	if in.Partitions != nil {
+		if s.Partitions = *in.Partitions; s.Partitions < 1 || s.Partitions > MaxPartitions {
+			b.bad(at+".partitions", fmt.Sprintf("write 1 to %d; two for each core are enough", MaxPartitions), "%d partitions are not possible", s.Partitions)
+		}
 	}
 	if in.StateVersion != nil && *in.StateVersion != 1 {
 		b.bad(at+".state_version", "leave it out or write 1", "state versions are not available in this version")
@@ -185,10 +187,8 @@ func (b *builder) fixed(at string, in *rawSubscriber, s *Subscriber) {
 		return
 	}
 	switch s.OnPoison = *in.OnPoison; s.OnPoison {
-	case "park", "skip", "stop":
-	case "block":
-		b.bad(at+".on_poison", "use park, skip or stop", `"block" is not available in this version`)
+	case "park", "block", "skip", "stop":
 	default:
-		b.bad(at+".on_poison", "use park, skip or stop", "%q is unknown", s.OnPoison)
+		b.bad(at+".on_poison", "use park, block, skip or stop", "%q is unknown", s.OnPoison)
 	}
 }

@@ -56,19 +56,26 @@ type Plugins struct {
 
 // Subscriber is a module bound to patterns.
 type Subscriber struct {
-	Name     string
-	Module   string // path inside of Plugins.Dir, with slashes
-	SHA256   string // hex digest that the module must have, "" for any
-	Topics   []router.Pattern
-	Emits    []router.Pattern // what it may emit; nothing else
-	Start    Start
-	Limits   Limits
-	Retry    Retry
-	Swap     Swap
-	OnPoison string            // park (default), skip or stop
-	Verify   float64           // share of runs that are done again on the interpreter and compared, 0 (default) to 1
-	Config   map[string]string // what the guest reads by conf
+	Name   string
+	Module string // path inside of Plugins.Dir, with slashes
+	SHA256 string // hex digest that the module must have, "" for any
+	Topics []router.Pattern
+	Emits  []router.Pattern // what it may emit; nothing else
+	Start  Start
+	// Partitions is how many events of different keys may be handled at the same time, 1
+	// (default) to MaxPartitions. Events of a key stay in order. State is shared: a run that
+	// read what another partition changes meanwhile is thrown away and done again.
+	Partitions int
+	Limits     Limits
+	Retry      Retry
+	Swap       Swap
+	OnPoison   string            // park (default), block, skip or stop
+	Verify     float64           // share of runs that are done again on the interpreter and compared, 0 (default) to 1
+	Config     map[string]string // what the guest reads by conf
 }
+
+// MaxPartitions is how many partitions a subscriber may have.
+const MaxPartitions = 64
 
 // Where a new subscriber begins.
 const (
@@ -131,10 +138,10 @@ func Default() *Manifest {
 
 func defaultSubscriber() Subscriber {
 	return Subscriber{
-		Start:    Start{Kind: StartEarliest},
-		Limits:   Limits{Fuel: 1_000_000_000, Time: time.Second, Memory: 16 << 20, Emits: 256},
-		Retry:    Retry{Attempts: 5, Min: 100 * time.Millisecond, Max: 30 * time.Second},
-		Swap:     Swap{Mode: SwapImmediate, Events: 1000},
-		OnPoison: "park",
+		Start:      Start{Kind: StartEarliest},
+		Partitions: 1,
+		Limits:     Limits{Fuel: 1_000_000_000, Time: time.Second, Memory: 16 << 20, Emits: 256},
+		Retry:      Retry{Attempts: 5, Min: 100 * time.Millisecond, Max: 30 * time.Second},
+		Swap:       Swap{Mode: SwapImmediate, Events: 1000}, OnPoison: "park",
 	}
 }

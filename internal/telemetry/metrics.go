@@ -87,7 +87,9 @@ var nodeMetrics = []nodeMetric{
 var subscriberMetrics = []subscriberMetric{
 	subscriber("lag_events", "Seqs between the cursor and the head.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.LagEvents) }),
 	subscriber("oldest_unprocessed_seconds", "Age of the first event behind the cursor.", gauge, func(s *runtime.SubscriberStatus) float64 { return s.LagSeconds }),
-	subscriber("cursor_seq", "Next seq that is not dealt with.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.Cursor) }),
+	subscriber("blocked_keys", "Keys whose first event waits for its next attempt, or for an operator.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.BlockedKeys) }),
+	subscriber("state_conflicts_total", "Runs of a partition that were done again because another one had changed what they read, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Conflicts) }),
+	subscriber("cursor_seq", "Next seq that is neither dealt with nor waiting behind a blocked key.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.Cursor) }),
 	subscriber("handled_events_total", "Events handled since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Handled) }),
 	subscriber("emitted_events_total", "Events emitted since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Emitted) }),
 	subscriber("traps_total", "Traps and time-outs since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Traps) }),

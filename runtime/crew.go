@@ -1,0 +1,277 @@
+package runtime
+
+import (
+	"context"
+	"hash/fnv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/log"
+)
+
+// crew is the lanes of one subscriber, one for each of its partitions. A lane is a
+// subscription with a cursor, a machine and an instance of its own, and reads the events
+// whose keys are its partition's. State belongs to the subscriber: commits of a lane say what they read,
+// and the log refuses those that another lane got ahead of.
+type crew struct {
+	r     *Runtime
+	name  string
+	lanes []*subscription // guarded by Runtime.mu
+	want  int             // how many there shall be; guarded by Runtime.mu
+
+	news struct {
+		sync.Mutex
+		refused refused // what was last refused, while the plugins folder has it
+	}
+
+	// While left is above 0 the lanes run one at a time: they were in each other's way.
+	calm struct {
+		sync.Mutex
+		left atomic.Int32
+	}
+}
+
+// calmRuns is how many runs the lanes do one at a time after one of them was refused twice
+// in a row: long enough for what they fight over to be written, short enough to try again soon.
+const calmRuns = 64
+
+// newCrew makes the lanes that the store has cursors for. The caller holds Runtime.mu, or
+// is about to open it.
+func (r *Runtime) newCrew(gen *generation, places []position) *crew {
+	c := &crew{r: r, name: gen.spec.Name, want: gen.spec.Partitions}
+	for lane, at := range places {
+		c.lanes = append(c.lanes, newSubscription(c, lane, len(places), gen, at))
+	}
+	if c.want != len(c.lanes) {
+		c.catchUp()
+	}
+	return c
+}
+
+// places attaches a subscriber and returns where its lanes stand; nil if they run already.
+// Where they stand together, and are not as many as they shall be, that is put right.
+func (r *Runtime) places(ctx context.Context, spec *manifest.Subscriber, next abi.Seq) ([]position, error) {
+	if _, err := r.store.Attach(ctx, log.Attachment{Subscriber: spec.Name, Next: next}); err != nil {
+		return nil, err
+	}
+	if r.subscription(spec.Name) != nil {
+		return nil, nil
+	}
+	cursors, err := r.store.Lanes(spec.Name)
+	if err != nil {
+		return nil, err
+	}
+	if len(cursors) != spec.Partitions && together(cursors) {
+		if err := r.store.SetLanes(ctx, spec.Name, spec.Partitions, cursors[0].Next); err != nil {
+			return nil, err
+		}
+		cursors = make([]log.Cursor, spec.Partitions)
+	}
+	all := make([]position, len(cursors))
+	for lane := range all {
+		if all[lane], err = r.position(spec.Name, lane, len(all)); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func together(cursors []log.Cursor) bool {
+	for _, c := range cursors {
+		if c.Next != cursors[0].Next {
+			return false
+		}
+	}
+	return true
+}
+
+// partition returns which of n an event belongs to. Events without a key have no order to
+// keep and are dealt out by seq.
+func partition(key string, seq abi.Seq, n int) int {
+	if n == 1 {
+		return 0
+	}
+	if key == "" {
+		return int(uint64(seq) % uint64(n))
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(key))
+	return int(h.Sum64() % uint64(n))
+}
+
+// mine says whether an event belongs to the lane.
+func (s *subscription) mine(ev *abi.Event) bool { return partition(ev.Key, ev.Seq, s.lanes) == s.lane }
+
+// all returns the lanes.
+func (c *crew) all() []*subscription {
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	return c.lanes
+}
+
+// offer hands a new generation to all lanes. The caller holds Runtime.mu.
+func (c *crew) offer(next *generation) {
+	for _, s := range c.lanes {
+		s.offer(next)
+	}
+	if c.want = next.spec.Partitions; c.want != len(c.lanes) {
+		c.catchUp()
+	}
+}
+
+// end makes all lanes finish. The caller holds Runtime.mu.
+func (c *crew) end() {
+	c.want = 0
+	for _, s := range c.lanes {
+		s.end()
+	}
+}
+
+// catchUp makes the lanes end where the foremost of them stands, so that others can take over
+// there. The caller holds Runtime.mu.
+func (c *crew) catchUp() {
+	for _, s := range c.lanes {
+		s.halt()
+	}
+}
+
+// run runs the lanes until ctx ends or the subscriber is taken out. Where their number
+// changes, the present ones go on to the highest of their cursors, and new ones begin there.
+func (c *crew) run(ctx context.Context) {
+	for {
+		var wg sync.WaitGroup
+		for _, s := range c.all() {
+			wg.Go(func() { s.run(ctx) })
+		}
+		wg.Wait()
+		if ctx.Err() != nil {
+			return
+		}
+		again, err := c.change(ctx)
+		if err != nil {
+			c.r.opts.Logger.Error("the partitions were not changed", "subscriber", c.name, "error", err)
+		}
+		if !again {
+			return
+		}
+	}
+}
+
+// change brings the lanes, none of which runs, a step towards their wanted number, and says whether they are to run again.
+func (c *crew) change(ctx context.Context) (again bool, err error) {
+	c.r.mu.Lock()
+	want, lanes := c.want, c.lanes
+	c.r.mu.Unlock()
+	if want == 0 || want == len(lanes) && !parted(lanes) {
+		return false, nil // taken out, or failed
+	}
+	cursors, err := c.r.store.Lanes(c.name)
+	if err != nil {
+		return false, err
+	}
+	if want != len(lanes) && !together(cursors) {
+		until := cursors[0].Next
+		for _, at := range cursors {
+			until = max(until, at.Next)
+		}
+		for _, s := range lanes {
+			if s.laneStatus().State == StateFailed {
+				return false, nil
+			}
+			s.resume(until)
+		}
+		return true, nil
+	}
+	if want == len(lanes) { // changed back meanwhile
+		for _, s := range lanes {
+			s.resume(0)
+		}
+		return true, nil
+	}
+	if err := c.r.store.SetLanes(ctx, c.name, want, cursors[0].Next); err != nil {
+		return false, err
+	}
+	return true, c.replace(want)
+}
+
+// replace makes new lanes where the old ones stopped.
+func (c *crew) replace(n int) error {
+	places := make([]position, n)
+	for lane := range places {
+		var err error
+		if places[lane], err = c.r.position(c.name, lane, n); err != nil {
+			return err
+		}
+	}
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	old := c.lanes
+	gen := old[0].latest()
+	c.lanes = nil
+	for lane, at := range places {
+		s := newSubscription(c, lane, n, gen, at)
+		c.lanes = append(c.lanes, s)
+		if err := c.r.interest.want(s, gen.spec.Topics); err != nil {
+			return err
+		}
+	}
+	c.lanes[0].inherit(old)
+	for _, s := range old {
+		c.r.interest.forget(s)
+	}
+	if c.r.mu.subs[c.name] != nil {
+		c.r.mu.subs[c.name] = c.lanes[0]
+	}
+	return nil
+}
+
+// parted says whether the lanes were made to end so that others can take over.
+func parted(lanes []*subscription) bool {
+	for _, s := range lanes {
+		s.mu.Lock()
+		parted := s.mu.halted || s.until != 0
+		s.mu.Unlock()
+		if parted {
+			return true
+		}
+	}
+	return false
+}
+
+// turn waits, while the lanes run one at a time, until it is s's; the func ends it.
+func (c *crew) turn() (end func()) {
+	if c.calm.left.Load() <= 0 {
+		return func() {}
+	}
+	c.calm.Lock()
+	c.calm.left.Add(-1)
+	return c.calm.Unlock
+}
+
+// recorder notes what a run reads of the state.
+type recorder struct {
+	state *log.State
+	reads log.Reads
+}
+
+// Get is sandbox.StateReader's.
+func (r *recorder) Get(key []byte) (value []byte, ok bool, err error) {
+	r.reads.Keys = append(r.reads.Keys, string(key))
+	return r.state.Get(key)
+}
+
+// Scan is sandbox.StateReader's.
+func (r *recorder) Scan(prefix, after []byte, fn func(key, value []byte) bool) error {
+	read := log.Range{Prefix: string(prefix), After: string(after)}
+	err := r.state.Scan(prefix, after, func(key, value []byte) bool {
+		if fn(key, value) {
+			return true
+		}
+		read.Last = string(key)
+		return false
+	})
+	r.reads.Ranges = append(r.reads.Ranges, read)
+	return err
+}
