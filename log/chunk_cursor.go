@@ -18,6 +18,7 @@ import (
 type chunkCursor struct {
 	l      *Log
 	borrow bool // chunks are valid until the next load only
+	narrow bool // a window is one chunk
 	open   func(c *chunk, first abi.Seq, raw []byte) error
 	wants  func(*chunk) bool // which chunks a window copies; nil: all
 	it     *pebble.Iterator
@@ -77,7 +78,11 @@ func (k *chunkCursor) load(seq abi.Seq, backward bool) (*chunk, error) {
 func (k *chunkCursor) fill(seq abi.Seq, backward bool) error {
 	k.window = nil
 	defer func() { _ = k.close() }()
-	for copied, read := 0, 0; copied < windowBytes && read < reopenBytes; {
+	limit := windowBytes
+	if k.narrow {
+		limit = 1
+	}
+	for copied, read := 0, 0; copied < limit && read < reopenBytes; {
 		first, raw, err := k.read(seq, backward)
 		if err == nil {
 			err = k.open(&k.own, first, raw)

@@ -40,6 +40,7 @@ type Reader struct {
 func (l *Log) NewReader(opts ReadOptions) *Reader {
 	r := &Reader{l: l, opts: opts, next: opts.From, chunks: chunkCursor{l: l, borrow: opts.Borrow, open: (*chunk).openSome}}
 	r.chunks.wants = r.wants
+	r.chunks.narrow = opts.Durable // it feeds somebody outside: there may be thousands, and each may stop to read for ever
 	if border := l.tail.border(opts.Durable); opts.Backward && (r.next == 0 || r.next > border) {
 		r.next = border
 	} else if !opts.Backward {
