@@ -88,30 +88,40 @@ func (t *trial) failed() bool {
 	return true
 }
 
-// watch makes the machine watch the generation in service, if that is on trial.
-func (s *subscription) watch() {
-	if s.gen.onTrial() {
-		s.machine.Watch(s.gen.spec.Swap.Events)
+// attend lets the machine watch the next run of a generation on trial. It says false where
+// another lane has seen the generation fail: what comes instead is on its way, and was
+// waited for.
+func (s *subscription) attend(ctx context.Context) bool {
+	t := s.gen.trial
+	if t == nil {
+		return true
 	}
+	t.mu.Lock()
+	left, end := t.mu.left, t.mu.end
+	t.mu.Unlock()
+	switch end {
+	case goesOn:
+		s.machine.Watch(left)
+	case wentWell:
+		s.machine.Watch(0)
+	default:
+		s.wait(ctx, func(ctx context.Context) { <-ctx.Done() })
+		return false
+	}
+	return true
 }
 
 // weigh acts on what a run means for the trial of the generation in service, after the
 // run's commit. It says whether the subscription goes on.
 func (s *subscription) weigh(v delivery.Verdict, handled int) bool {
-	t := s.gen.trial
-	switch {
+	switch t := s.gen.trial; {
 	case t == nil:
-		return true
 	case v.RollBack != "":
 		if t.failed() {
 			s.crew.rollBack(s.gen, v.RollBack)
 		}
 	case t.went(handled):
 		s.crew.confirm(s.gen)
-	}
-	if s.machine.Watching() && !s.gen.onTrial() {
-		s.machine.Watch(0)
-		s.publishStatus()
 	}
 	return true
 }

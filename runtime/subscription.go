@@ -85,7 +85,6 @@ func newSubscription(c *crew, lane, lanes int, gen *generation, at position) *su
 	}
 	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
 	s.machine = delivery.New(policy(gen.spec), at.start(!r.store.Clean()))
-	s.watch()
 	s.mu.status = SubscriberStatus{Name: s.name, Since: time.Now()}
 	s.publishStatus()
 	return s
@@ -185,7 +184,6 @@ func (s *subscription) take() bool {
 		s.discard()
 		s.closeReader()
 		s.machine.Adopt(policy(next.spec))
-		s.watch()
 		s.publishStatus()
 		s.r.opts.Logger.Info("new generation in service", "subscriber", s.name, "generation", next.number,
 			"module", next.spec.Module, "digest", next.module.Digest(), "seq", uint64(s.machine.Cursor()))
@@ -197,6 +195,9 @@ func (s *subscription) take() bool {
 func (s *subscription) run(ctx context.Context) {
 	defer s.release()
 	for ctx.Err() == nil && s.take() && !s.arrived() {
+		if !s.attend(ctx) {
+			continue
+		}
 		if v, condemned := s.machine.Condemned(now()); condemned {
 			if !s.condemn(v) {
 				return
