@@ -54,6 +54,26 @@ func TestShadow(t *testing.T) {
 			t.Errorf("%s, other emits: %+v, %v", name, r, err)
 		}
 	}
+	// The present generation ends where it really is, so it began with the state of then. One
+	// that writes nothing shows that.
+	live := state(t, w.r, "probe", "n")[""]
+	for _, bad := range hostile.Versions() {
+		for _, span := range []runtime.Span{{}, {Last: 7}, {From: 40}, {From: 77}} {
+			if bad.Name != "does-nothing" {
+				continue
+			}
+			r, err := w.r.Shadow(ctx, "probe", bad.Wasm, span)
+			ended := ""
+			for _, d := range r.State.Shown {
+				if d.Key == "n" {
+					ended = strings.Join(d.Old, "")
+				}
+			}
+			if err != nil || ended != fmt.Sprint(live) {
+				t.Errorf("%+v: n ends as %q, want %d; %v", span, ended, live, err)
+			}
+		}
+	}
 	r, err := w.r.Shadow(ctx, "probe", probe(t, 3), runtime.Span{DeadLetters: true})
 	if err != nil || r.Events != 2 || r.Old.Traps != 1 || r.New.Fails != 1 {
 		t.Errorf("dead letters: %+v, %v", r, err)
