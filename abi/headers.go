@@ -16,6 +16,12 @@ const (
 	HeaderHops        = "hops"          // how many subscribers lie between this event and its root, decimal
 )
 
+// HeaderTimer is the guest's: the name of a timer, of which its subscriber has one at most.
+const HeaderTimer = "timer"
+
+// MaxTimerName bounds that name.
+const MaxTimerName = 255
+
 // Headers is the encoded list of an event's extension attributes, in the order they were
 // added: {u16 key length, u16 value length, key, value}…, exactly as in the frame. The
 // zero value is the empty list. Strings that come out are views into the bytes.

@@ -25,6 +25,7 @@ type Commit struct {
 	Writes      []StateWrite // later ones win over earlier ones of the same key
 	DeadLetters []DeadLetter
 	Parked      []ParkedChange // keys that it blocks or frees
+	Timers      []TimerChange  // that it sets or cancels, in order
 }
 
 // StateWrite sets or deletes one key of a subscriber's state.
@@ -52,9 +53,13 @@ func (l *Log) Commit(ctx context.Context, c *Commit, d Durability) ([]Receipt, e
 		r.size += len(c.Writes[i].Key) + len(c.Writes[i].Value)
 	}
 	r.size += len(r.images)
+	if err := l.checkTimers(r, c.Timers); err != nil {
+		return nil, err
+	}
 	if err := l.submit(ctx, r); err != nil {
 		return nil, err
 	}
+	l.timers.committed(c)
 	return r.receipts, nil
 }
 
@@ -80,6 +85,7 @@ func (l *Log) commitImages(c *Commit) (images []byte, err error) {
 type Attachment struct {
 	Subscriber string
 	Next       abi.Seq // where a new subscriber begins; 0: after the head as it is when the request is handled
+	KeepHead   bool    // a new subscriber's row says where the head was then, see [Log.StartHead]
 	cursor     Cursor
 }
 
@@ -93,6 +99,13 @@ func (l *Log) Attach(ctx context.Context, a Attachment) (Cursor, error) {
 		return Cursor{}, err
 	}
 	return a.cursor, nil
+}
+
+// StartHead returns where the head was when a subscriber was attached with KeepHead, 0 for
+// others.
+func (l *Log) StartHead(subscriber string) (abi.Seq, error) {
+	n, err := readUint64(l.db, startKey(subscriber))
+	return abi.Seq(n), err
 }
 
 // Cursor returns where a subscriber stands, or [ErrNotFound] if it was never attached.

@@ -128,12 +128,12 @@ func (l *Log) loadChunk(seq abi.Seq) (*chunk, error) {
 type RedactReport struct {
 	Seq       abi.Seq
 	Found     bool     // the event still had a payload
-	Copies    int      // in dead letters and undo records
+	Copies    int      // in dead letters, timers and undo records
 	Unreached []string // where the payload may still be
 }
 
 // Redact erases the data and the headers of the event at seq for ever: in the log, in
-// copies that dead letters and undo records hold, and in the engine's old files, before it
+// copies that dead letters, timers and undo records hold, and in the engine's old files, before it
 // returns. Its topic, key, id, source and times stay, and an event [TopicRedacted] with
 // the reason is appended. Redacting again repeats what may have been cut short.
 func (l *Log) Redact(ctx context.Context, seq abi.Seq, reason string) (RedactReport, error) {
@@ -193,7 +193,14 @@ func (l *Log) Redact(ctx context.Context, seq abi.Seq, reason string) (RedactRep
 
 // redactCopies erases the payload in the rows that hold the event.
 func (l *Log) redactCopies(batch *pebble.Batch, seq abi.Seq) (copies int, err error) {
+	ev, err := l.Event(seq)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return 0, err
+	}
 	erased := func(key, value []byte) []byte {
+		if key[0] == spaceTimer {
+			return eraseTimer(key, value, seq, ev.ID)
+		}
 		if key[0] != spaceDeadLetter || chunkKeySeq(key[len(key)-9:]) != seq {
 			return nil
 		}
@@ -204,7 +211,7 @@ func (l *Log) redactCopies(batch *pebble.Batch, seq abi.Seq) (copies int, err er
 		d.Event.Data, d.Event.Headers = nil, nil
 		return appendDeadLetter(nil, &d)
 	}
-	for _, space := range []byte{spaceDeadLetter, spaceUndo} {
+	for _, space := range []byte{spaceDeadLetter, spaceTimer, spaceUndo} {
 		it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
 		if err != nil {
 			return copies, err
@@ -241,7 +248,7 @@ func (l *Log) scrub(ctx context.Context, seq abi.Seq) error {
 		return err
 	}
 	for _, space := range [][2][]byte{
-		{chunkKey(nil, seq-min(seq, maxChunkEvents)), chunkKey(nil, seq+1)}, {{spaceDeadLetter}, {spaceDeadLetter + 1}}, {{spaceUndo}, {spaceUndo + 1}},
+		{chunkKey(nil, seq-min(seq, maxChunkEvents)), chunkKey(nil, seq+1)}, {{spaceDeadLetter}, {spaceDeadLetter + 1}}, {{spaceTimer}, {spaceTimer + 1}}, {{spaceUndo}, {spaceUndo + 1}},
 	} {
 		if err := l.db.Compact(ctx, space[0], space[1], false); err != nil {
 			return fmt.Errorf("rewrite the engine's files: %w", err)

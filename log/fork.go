@@ -13,7 +13,7 @@ import (
 )
 
 // Fork makes a store of its own in the new folder dir: this one as it was when its head
-// was seq, with the cursors, state and dead letters of then, while everything goes on
+// was seq, with the cursors, state, dead letters and timers of then, while everything goes on
 // here. It returns the head of the fork, which is the last border of a group of appends at
 // or below seq. A [*ForkError] says that the undo records do not reach back that far.
 func (l *Log) Fork(ctx context.Context, dir string, seq abi.Seq) (abi.Seq, error) {

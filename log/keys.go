@@ -17,6 +17,7 @@ const (
 	spaceProducer   = 0x12 // producer → producer row
 	spaceDeadLetter = 0x13 // subscriber, seq → dead letter row
 	spaceParked     = 0x14 // subscriber, hash of the key or seq → parked row
+	spaceTimer      = 0x15 // subscriber, 0, due, id → timer row; subscriber, 1, name → where that one is
 	spaceSnapshot   = 0x16 // stream hash, version → snapshot of the stream
 	spaceStream     = 0x17 // stream hash → stream row
 	spaceUndo       = 0x18 // owner, head, number → before-images
@@ -65,6 +66,30 @@ func statePrefix(dst []byte, subscriber string, version uint32) []byte {
 
 func deadLetterKey(dst []byte, subscriber string, seq abi.Seq) []byte {
 	return binary.BigEndian.AppendUint64(named(dst, spaceDeadLetter, subscriber), uint64(seq))
+}
+
+// startKey is that of the row that says where the head was when a subscriber was attached.
+func startKey(subscriber string) []byte {
+	return append([]byte{spaceMeta}, "start/"+subscriber...)
+}
+
+// timerKey is that of the timer that is due at a time and whose event will have that id.
+func timerKey(dst []byte, subscriber string, due int64, id string) []byte {
+	return append(binary.BigEndian.AppendUint64(append(named(dst, spaceTimer, subscriber), 0), uint64(due)), id...)
+}
+
+// timerNameKey leads from the name of a timer to its key.
+func timerNameKey(dst []byte, subscriber, name string) []byte {
+	return append(append(named(dst, spaceTimer, subscriber), 1), name...)
+}
+
+// splitTimerKey takes the key of a timer apart; ok is false for that of a name.
+func splitTimerKey(key []byte) (subscriber string, due int64, id string, ok bool) {
+	n := 2 + int(key[1])
+	if len(key) < n+9 || key[n] != 0 {
+		return "", 0, "", false
+	}
+	return string(key[2:n]), int64(binary.BigEndian.Uint64(key[n+1:])), string(key[n+9:]), true
 }
 
 // successor returns the first key after all those that begin with prefix, nil if there is none.

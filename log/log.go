@@ -39,6 +39,8 @@ type Log struct {
 	seen      atomic.Pointer[sighting]
 	places    places
 	leaps     *leaps
+	timers    timers
+	clock     clock
 	noReuse   atomic.Int32 // old write-ahead logs must not be used again while it is not 0
 
 	ctx       context.Context // of what the log itself does; ends with Close
@@ -109,6 +111,10 @@ func (l *Log) start() error {
 	if l.leaps, err = readLeaps(l.db); err != nil {
 		return err
 	}
+	if err := l.timers.load(l.db); err != nil {
+		return err
+	}
+	l.AcceptClock()
 	epochs, err := readEpochs(l.db)
 	if err != nil {
 		return err
@@ -255,6 +261,7 @@ type Metrics struct {
 	Stalls         uint64  // times that appends had to wait for the engine
 	EngineErrors   uint64  // jobs of the engine that it had to try again
 	Verified       abi.Seq // where the background verification is
+	TimersFired    uint64  // appended because their time had come
 }
 
 // counters are the running part of Metrics.
@@ -273,6 +280,7 @@ func (l *Log) Metrics() Metrics {
 		ChunkBytes: c.chunkBytes.Load(), QueueLength: len(l.queue), DiskBytes: m.DiskSpaceUsage(),
 	}
 	out.First, out.Indexed, out.Verified = l.First(), l.index.position(), abi.Seq(c.verified.Load())
+	out.TimersFired = l.timers.fired.Load()
 	out.DiskFree, out.DiskFull = l.disk.state()
 	out.Damages, out.Stalls, out.EngineErrors = c.damages.Load(), c.stalls.Load(), c.engineErrors.Load()
 	out.MovedFiles, out.L0Sublevels = uint64(m.Compact.MoveCount), int(m.Levels[0].Sublevels)

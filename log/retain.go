@@ -52,6 +52,9 @@ func (l *Log) Retain(ctx context.Context, r Retention) (RetainReport, error) {
 	l.erasing.Lock()
 	defer l.erasing.Unlock()
 	var report RetainReport
+	if problem := l.ClockProblem(); problem != nil && !l.opts.wallAge && (r.MaxAge > 0 || len(r.Topics) > 0) {
+		r.MaxAge, r.Topics, report.Refused = 0, nil, problem.Error()
+	}
 	err := l.retainWhole(ctx, r, &report)
 	for i := 0; err == nil && i < len(r.Topics); i++ {
 		err = l.retainTopics(ctx, r, &r.Topics[i], &report)

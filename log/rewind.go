@@ -49,14 +49,15 @@ func (w *rewinder) step(it *pebble.Iterator) error {
 	if err != nil {
 		return engineError(0, err)
 	}
-	was := w.cursor
-	was.Next = 0 // a record without the cursor would be followed for ever
+	was, began := w.cursor, false // a timer that fired changes no cursor
 	var bad error
 	disorder := ""
 	err = eachImage(record, func(key, value []byte) {
 		switch {
-		case bytes.Equal(key, w.cursorAt) && value != nil:
-			was, bad = decodeCursor(value)
+		case bytes.Equal(key, w.cursorAt):
+			if began = value == nil; !began {
+				was, bad = decodeCursor(value)
+			}
 		case bytes.HasPrefix(key, w.prefix):
 			w.before[string(key[len(w.prefix):])] = bytes.Clone(value)
 		case key[0] == spaceParked:
@@ -72,7 +73,7 @@ func (w *rewinder) step(it *pebble.Iterator) error {
 		return fmt.Errorf("%w: a cursor in an undo record: %v", ErrDamaged, bad)
 	case disorder != "":
 		return fmt.Errorf("%w; since then %s, so its events did not run in the order of the log", ErrNotFound, disorder)
-	case was.Next == 0:
+	case began:
 		return fmt.Errorf("%w; it began at seq %d", ErrNotFound, w.cursor.Next)
 	case was.Next > w.cursor.Next || was.Fence != w.cursor.Fence:
 		return fmt.Errorf("%w; the cursor was set to seq %d by hand", ErrNotFound, w.cursor.Next)

@@ -27,18 +27,19 @@ import (
 // Encoding on the callers' goroutines was considered: seqs, versions and the dictionaries
 // of a chunk are known only here, and a second copy costs as much as the encoding.
 type sequencer struct {
-	l         *Log
-	mu        sync.Mutex    // held by whoever works; guards all that follows
-	ended     bool          // nobody may work any more
-	due       chan struct{} // capacity 1: a caller left something for the sequencer's goroutine
-	heads     *heads
-	dedupe    *dedupe
-	cursors   map[string]Cursor
-	writes    map[string]*laneWrites // of subscribers whose lanes share their state
-	number    uint64                 // of the group that is being staged
-	undo      *undoLog
-	producers map[string]producerRow
-	writer    *chunkWriter
+	l          *Log
+	mu         sync.Mutex    // held by whoever works; guards all that follows
+	ended      bool          // nobody may work any more
+	due        chan struct{} // capacity 1: a caller left something for the sequencer's goroutine
+	heads      *heads
+	dedupe     *dedupe
+	cursors    map[string]Cursor
+	writes     map[string]*laneWrites // of subscribers whose lanes share their state
+	number     uint64                 // of the group that is being staged
+	undo       *undoLog
+	timerGroup timerGroup
+	producers  map[string]producerRow
+	writer     *chunkWriter
 
 	head     abi.Seq // last seq given
 	appended int64   // last appended time given
@@ -262,6 +263,7 @@ func (s *sequencer) process(group []*request) {
 	sync = sync || len(durable) > 0
 	chunks, bytes := s.encode(batch)
 	s.write(batch, chunks, bytes, sync, durable)
+	s.l.applied.Store(s.number) // also where nothing was written, or a run could be refused for ever
 	for _, r := range accepted {
 		s.l.answer(r)
 	}
@@ -334,7 +336,6 @@ func (s *sequencer) write(batch *pebble.Batch, chunks []*chunk, bytes int, sync 
 	if err != nil {
 		s.l.fail("write to the store: " + err.Error())
 	}
-	s.l.applied.Store(s.number)
 	s.l.counters.groups.Add(1)
 	if len(chunks) > 0 {
 		s.l.tail.publish(chunks, s.head)

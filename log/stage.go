@@ -1,6 +1,7 @@
 package log
 
 import (
+	"encoding/binary"
 	"errors"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -191,6 +192,10 @@ func (s *sequencer) cursor(subscriber string) (Cursor, error) {
 
 func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 	c := r.commit
+	timers, err := s.planTimers(r)
+	if err != nil {
+		return err
+	}
 	cursor := Cursor{Next: c.To, Fence: c.Fence, Digest: c.Digest, Time: s.l.opts.now()}
 	if err := s.moveCursor(LaneCursor(c.Subscriber, c.Lane), cursor, r.images, batch); err != nil {
 		return err
@@ -209,6 +214,7 @@ func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 		_ = batch.Set(deadLetterKey(nil, c.Subscriber, d.Seq), appendDeadLetter(nil, d), nil)
 	}
 	stageParked(c, batch)
+	s.stageTimers(&timers, batch)
 	if w := s.writes[c.Subscriber]; w != nil {
 		w.add(s.number, c)
 	}
@@ -240,7 +246,12 @@ func (s *sequencer) stageAttach(a *Attachment, batch *pebble.Batch) error {
 			return err
 		}
 		c = Cursor{Next: a.Next, Time: s.l.opts.now()}
-		err = s.moveCursor(a.Subscriber, c, nil, batch)
+		var images []byte
+		if a.KeepHead {
+			images = putImage(nil, startKey(a.Subscriber), nil)
+			_ = batch.Set(startKey(a.Subscriber), binary.LittleEndian.AppendUint64(nil, uint64(s.next()-1)), nil)
+		}
+		err = s.moveCursor(a.Subscriber, c, images, batch)
 	}
 	a.cursor = c
 	return err

@@ -25,6 +25,7 @@ type crew struct {
 		sync.Mutex
 		refused refused // what was last refused, while the plugins folder has it
 	}
+	share share // of the cores
 
 	// While left is above 0 the lanes run one at a time: they were in each other's way.
 	calm struct {
@@ -53,7 +54,7 @@ func (r *Runtime) newCrew(gen *generation, places []position) *crew {
 // places attaches a subscriber and returns where its lanes stand; nil if they run already.
 // Where they stand together, and are not as many as they shall be, that is put right.
 func (r *Runtime) places(ctx context.Context, spec *manifest.Subscriber, next abi.Seq) ([]position, error) {
-	if _, err := r.store.Attach(ctx, log.Attachment{Subscriber: spec.Name, Next: next}); err != nil {
+	if _, err := r.store.Attach(ctx, log.Attachment{Subscriber: spec.Name, Next: next, KeepHead: spec.Start.Kind == manifest.StartLastPerTopic}); err != nil {
 		return nil, err
 	}
 	if r.subscription(spec.Name) != nil {
@@ -221,8 +222,14 @@ func (c *crew) replace(n int) error {
 	for _, s := range old {
 		c.r.interest.forget(s)
 	}
-	if c.r.mu.subs[c.name] != nil {
+	if have := c.r.mu.subs[c.name]; have != nil && have.crew == c {
 		c.r.mu.subs[c.name] = c.lanes[0]
+	}
+	switch {
+	case c.want == 0: // taken out meanwhile
+		c.end()
+	case c.want != n: // or changed again
+		c.catchUp()
 	}
 	return nil
 }

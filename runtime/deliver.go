@@ -56,7 +56,9 @@ func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
 		recorder := &recorder{state: state, reads: log.Reads{Since: snapshot.Number()}}
 		reader, feed.reads = recorder, &recorder.reads
 	}
+	s.r.cores.begin(&s.crew.share)
 	result := s.instance.Run(ctx, sandbox.Batch{Next: feed.next, State: reader})
+	s.r.cores.end(&s.crew.share, result.Fuel)
 	if feed.keep {
 		s.verify(ctx, state, feed.kept, result)
 	}
@@ -185,7 +187,7 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 	if verdict.Letter != nil {
 		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter)}
 	}
-	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters) > 0 {
+	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters)+len(c.Timers) > 0 {
 		if _, err := s.commit(c); err != nil {
 			return s.clash(causes, err)
 		}
@@ -217,14 +219,12 @@ func (s *subscription) outcome(feed *feed, result sandbox.Result) delivery.Outco
 			kind = delivery.TimedOut
 		}
 		failure(kind, result.Trap.Message)
-	case result.Pulled == 0 && feed.held != nil:
-		failure(delivery.Trapped, "avx_run returned and did not take the event that waits")
 	case feed.tooFar != 0 && feed.held == nil && result.Handled == len(s.buffers.causes):
 		ev := &s.buffers.event // it was read last
 		o.Reached, o.Version = ev.Seq, ev.Version
 		o.Failure = &delivery.Failure{
 			Seq: ev.Seq, Key: ev.Key, Version: ev.Version, Kind: delivery.TooFar,
-			Message: fmt.Sprintf("more than %d subscribers lie between this event and its root", delivery.MaxHops),
+			Message: s.r.tooFar(ev),
 		}
 	}
 	return o
@@ -238,23 +238,27 @@ func writes(staged []sandbox.Write) []log.StateWrite {
 	return out
 }
 
-// emits stamps what the run emitted into c and returns the cause of each emit.
+// emits stamps what the run emitted into c, timers apart, and returns the cause of each emit.
 func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]*abi.Event, error) {
-	causes := make([]*abi.Event, len(result.Emits))
-	c.Emits = make([]abi.Event, len(result.Emits))
+	causes := make([]*abi.Event, 0, len(result.Emits))
+	c.Emits = make([]abi.Event, 0, len(result.Emits))
 	index, last := 0, -1
 	for i := range result.Emits {
 		e := &result.Emits[i]
 		if e.Cause != last {
 			index, last = 0, e.Cause
 		}
-		c.Emits[i] = e.Event
-		cause := &s.buffers.causes[e.Cause]
-		if err := s.stamper.Stamp(cause, &c.Emits[i], index); err != nil {
+		ev, cause := e.Event, &s.buffers.causes[e.Cause]
+		if err := s.stamper.Stamp(cause, &ev, index); err != nil {
 			return nil, fmt.Errorf("stamp emit %d of event %d: %w", index, cause.Seq, err)
 		}
-		causes[i] = cause
 		index++
+		if e.Due != 0 || e.Cancel {
+			c.Timers = append(c.Timers, timerChange(e, cause, ev))
+			continue
+		}
+		c.Emits = append(c.Emits, ev)
+		causes = append(causes, cause)
 	}
 	return causes, nil
 }
@@ -356,6 +360,9 @@ func (f *feed) peek() {
 		if before != 0 && ev.Seq >= before {
 			f.turnBack(before)
 			return
+		}
+		if !s.start.wants(ev) {
+			continue
 		}
 		pass := delivery.Give
 		switch {

@@ -121,6 +121,9 @@ func (r *Runtime) adopt(ctx context.Context, p *plan) error {
 	}
 	r.mu.manifest = p.manifest
 	clear(r.mu.problems)
+	for _, c := range p.manifest.Cycles() {
+		r.opts.Logger.Warn("subscribers can feed each other in a circle", "cycle", c.String())
+	}
 	return nil
 }
 
@@ -238,7 +241,7 @@ func (r *Runtime) startSeq(start manifest.Start) (abi.Seq, error) {
 	case manifest.StartTime:
 		return r.store.SeqAtTime(start.Time.UnixNano())
 	}
-	return 1, nil
+	return r.store.First(), nil // what retention dropped before is no gap
 }
 
 // Reload reads the manifest and the modules again and adopts them if all of it is right.

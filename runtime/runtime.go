@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,9 @@ type Runtime struct {
 	running  atomic.Bool
 	reloads  struct{ done, refused atomic.Uint64 }
 	interest *interest
+	cores    *fair
+
+	clockStopped atomic.Bool // as last said in the log
 
 	planning  sync.Mutex   // one plan is built at a time
 	shadowing sync.RWMutex // read-locked while a guest runs outside of plans and subscriptions
@@ -47,7 +51,7 @@ type Runtime struct {
 // wrong gives a [*ManifestError]; a store in use an error that wraps [log.ErrLocked].
 func Open(opts Options) (*Runtime, error) {
 	opts = opts.withDefaults()
-	r := &Runtime{opts: opts, interest: newInterest()}
+	r := &Runtime{opts: opts, interest: newInterest(), cores: newFair(goruntime.GOMAXPROCS(0))}
 	r.mu.subs, r.mu.problems, r.mu.loaded = map[string]*subscription{}, map[string]string{}, map[string]*sandbox.Module{}
 	m, err := r.readManifest()
 	if err != nil {
@@ -104,6 +108,7 @@ func (r *Runtime) Run(ctx context.Context) error {
 		wg.Go(func() { r.watch(ctx) })
 	}
 	wg.Go(func() { r.retainAlways(ctx) })
+	wg.Go(func() { r.fireAlways(ctx) })
 	<-ctx.Done()
 	r.draining.Store(true)
 	r.mu.Lock()
@@ -112,6 +117,10 @@ func (r *Runtime) Run(ctx context.Context) error {
 	wg.Wait()
 	return nil
 }
+
+// Drain refuses events from now on, and makes [Runtime.Status] say so, ahead of the end of
+// Run's context.
+func (r *Runtime) Drain() { r.draining.Store(true) }
 
 // Close closes the modules and the store, once no rehearsal runs any more. Run must have
 // returned before.

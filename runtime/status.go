@@ -72,6 +72,7 @@ type Status struct {
 	ManifestError  string // why the last manifest was refused; "" if it was not
 	Reloads        uint64 // plans adopted since the start
 	RefusedReloads uint64
+	ClockProblem   string // why timers and retention by age wait; "" if they do not
 	Log            log.Metrics
 }
 
@@ -82,6 +83,9 @@ func (r *Runtime) Status() Status {
 	r.mu.Unlock()
 	st.Reloads, st.RefusedReloads = r.reloads.done.Load(), r.reloads.refused.Load()
 	st.Log = r.store.Metrics()
+	if err := r.store.ClockProblem(); err != nil {
+		st.ClockProblem = err.Error()
+	}
 	switch {
 	case r.draining.Load():
 		st.NotReady = "the node is shutting down"

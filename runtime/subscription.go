@@ -56,6 +56,7 @@ type subscription struct {
 	fence    uint64
 	stored   abi.Seq // the cursor as committed
 	buffers  runBuffers
+	start    lastPerTopic
 
 	wants   *router.Subscription[*subscription] // what wakes it; guarded by Runtime.mu
 	idling  atomic.Bool                         // it waits for an event that concerns it, see interest
@@ -209,6 +210,12 @@ func (s *subscription) run(ctx context.Context) {
 			s.publishStatus()
 			s.wait(ctx, func(ctx context.Context) { sleepUntil(ctx, order.Wake) })
 			continue
+		}
+		if err := s.chooseStart(ctx); err != nil {
+			if ctx.Err() == nil {
+				s.stop(err)
+			}
+			return
 		}
 		if !order.Line {
 			s.open(order.From)

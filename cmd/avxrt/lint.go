@@ -12,7 +12,7 @@ func (a *app) lintVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:     "lint [MANIFEST]",
 		Short:   "Check a manifest",
-		Long:    "Check a manifest, avxrt.toml by default, without running anything. All errors are printed, with line and column; the exit code is 4 if there are any.",
+		Long:    "Check a manifest, avxrt.toml by default, without running anything. All errors are printed, with line and column; the exit code is 4 if there are any. Subscribers that can feed each other in a circle are warned of.",
 		Example: "  avxrt lint\n  avxrt lint examples/02-shop/avxrt.toml",
 		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -23,6 +23,9 @@ func (a *app) lintVerb() *cobra.Command {
 			m, err := manifest.Load(path, a.lookup)
 			if err != nil {
 				return err
+			}
+			for _, c := range m.Cycles() {
+				fmt.Fprintf(a.err, "warning: %s\n", c)
 			}
 			fmt.Fprintf(a.err, "%s is fine: %d subscribers. Next: avxrt run %s\n", path, len(m.Subscribers), path)
 			return nil

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -27,12 +24,14 @@ import (
 type nodeFlags struct {
 	logFormat, logLevel, portFile string
 	acceptLoss                    bool
+	drainWait                     time.Duration
 }
 
 func (f *nodeFlags) add(cmd *cobra.Command, level string) {
 	cmd.Flags().StringVar(&f.logFormat, "log-format", "text", "text or json")
 	cmd.Flags().StringVar(&f.logLevel, "log-level", level, "debug, info, warn or error")
 	cmd.Flags().BoolVar(&f.acceptLoss, "accept-loss", false, "open a store from which events are missing as if they had never been; what is lost is logged and noted in the log")
+	cmd.Flags().DurationVar(&f.drainWait, "drain-wait", 30*time.Second, "how long subscribers may take to finish their events after SIGTERM or ^C; then the node ends with 1")
 	cmd.Flags().StringVar(&f.portFile, "port-file", "", "write the address that the node listens on to this file once it is ready")
 }
 
@@ -44,8 +43,9 @@ func (a *app) runVerb() *cobra.Command {
 		Long: `Run a node from a manifest, avxrt.toml by default. Every key outside of [[…]] tables can be set
 by the environment: AVXRT_HTTP_LISTEN stands for http.listen.
 
-SIGTERM and ^C let every subscriber finish its event and end with 0; a second ^C ends at once.
-SIGHUP reads manifest and modules again, as does a change of the files.`,
+SIGTERM and ^C let every subscriber finish its event and end with 0; meanwhile /readyz answers 503. A
+second one ends at once. SIGHUP reads manifest and modules again, as does a change of the files. Under
+systemd, Type=notify and Type=notify-reload work.`,
 		Example: "  avxrt run\n  avxrt run shop/avxrt.toml --log-format json\n  AVXRT_HTTP_LISTEN=127.0.0.1:0 avxrt run --port-file node.addr",
 		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -99,10 +99,10 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 	a.banner(listener.Addr().String(), opts.manifest, node, time.Since(start))
 
 	var group run.Group
-	runCtx, stopNode := context.WithCancel(ctx)
-	group.Add(func() error { return node.Run(runCtx) }, func(error) { stopNode() })
-	addServer(&group, listener, httpapi.New(httpapi.Options{Runtime: node, Metrics: telemetry.Handler(node), Logger: logger}))
-	addSignals(&group, ctx, node, logger)
+	d := &drain{wait: flags.drainWait, notify: newNotifier(a.lookup, logger), logger: logger, ended: make(chan struct{})}
+	d.addNode(&group, ctx, node)
+	d.addServer(&group, listener, httpapi.New(httpapi.Options{Runtime: node, Metrics: telemetry.Handler(node), Logger: logger}))
+	d.addSignals(&group, ctx, node)
 	if opts.job != nil {
 		jobCtx, stopJob := context.WithCancel(ctx)
 		group.Add(func() error { return opts.job(jobCtx, node) }, func(error) { stopJob() })
@@ -110,10 +110,10 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 	if flags.portFile != "" {
 		defer os.Remove(flags.portFile) // who waits for the next node must not read this one's address
 		if err := writePort(flags.portFile, listener.Addr().String()); err != nil {
-			stopNode()
 			return err
 		}
 	}
+	d.notify.ready()
 	err = group.Run()
 	if errors.Is(err, errSignal) {
 		fmt.Fprintln(a.err, "drained: cursors committed, log closed")
@@ -141,50 +141,6 @@ func (a *app) banner(address string, m *manifest.Manifest, node *runtime.Runtime
 	}
 	fmt.Fprintf(a.err, "%s\nEvents      http://%s/v1/events\nMetrics     http://%s/metrics\nState       %s\nSubscribers %d in %v:%s\n\n",
 		versionLine(), address, address, m.Node.Data, len(subs), took.Round(time.Millisecond), names)
-}
-
-// addServer serves until the group ends; streams end with it, other requests get a moment.
-func addServer(group *run.Group, listener net.Listener, handler http.Handler) {
-	server := httpapi.Server(handler)
-	base, endStreams := context.WithCancel(context.Background())
-	server.BaseContext = func(net.Listener) context.Context { return base }
-	group.Add(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	}, func(error) {
-		endStreams()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		_ = server.Shutdown(ctx)
-	})
-}
-
-// errSignal ends the group in the ordinary way.
-var errSignal = errors.New("a signal asked the node to end")
-
-// addSignals drains on the first SIGTERM or SIGINT and leaves the second to the system.
-func addSignals(group *run.Group, ctx context.Context, node *runtime.Runtime, logger *slog.Logger) {
-	ctx, cancel := context.WithCancel(ctx)
-	signals := make(chan os.Signal, 4) // from here on, not only once the group runs: who reads the port file may signal at once
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	group.Add(func() error {
-		defer signal.Stop(signals)
-		for {
-			select {
-			case s := <-signals:
-				if s != syscall.SIGHUP {
-					return errSignal
-				}
-				if err := node.Reload(ctx); err == nil {
-					logger.Info("manifest and modules were read again")
-				}
-			case <-ctx.Done():
-				return nil
-			}
-		}
-	}, func(error) { cancel() })
 }
 
 // writePort writes the address so that who waits for the file never reads half of it.

@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", filepath.Dir(program)+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("EXAMPLES", filepath.Join(root, "examples"))
+			env.Setenv("PROBE", filepath.Join(root, "internal/sandbox/testdata/probe.wasm"))
 			env.Setenv("AVXRT_HTTP_LISTEN", "127.0.0.1:0")
 			env.Setenv("AVXRT_NODE_DATA", filepath.Join(env.WorkDir, "data"))
 			return nil

@@ -15,7 +15,7 @@ import (
 
 func (a *app) subVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "sub", Short: "How the subscribers stand", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(a.subList(), a.subShow(), a.subHistory())
+	cmd.AddCommand(a.subList(), a.subShow(), a.subTimers(), a.subHistory())
 	return cmd
 }
 
@@ -70,6 +70,9 @@ func (a *app) problems(ctx context.Context, c *client.Client, subs []client.Subs
 	}
 	if status.ManifestError != "" {
 		fmt.Fprintf(a.err, "the manifest on disk was refused, the last good one runs:\n  %s\n", status.ManifestError)
+	}
+	if status.ClockProblem != "" {
+		fmt.Fprintln(a.err, status.ClockProblem)
 	}
 	for _, s := range subs {
 		if s.Problem != "" {

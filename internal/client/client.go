@@ -242,6 +242,7 @@ type Status struct {
 	ManifestError  string `json:"manifest_error"`
 	Reloads        uint64 `json:"reloads"`
 	RefusedReloads uint64 `json:"refused_reloads"`
+	ClockProblem   string `json:"clock_problem"`
 	Head           uint64 `json:"head"`
 	Durable        uint64 `json:"durable"`
 }

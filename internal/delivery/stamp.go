@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/avx-platform/avxrt/abi"
 )
@@ -67,4 +68,28 @@ func withoutHostHeaders(h abi.Headers) abi.Headers {
 		kept, _ = kept.Append(k, v) // it fitted before
 	}
 	return kept
+}
+
+// maxPause is how long a timer may wait and still count as part of a loop: one that is
+// slower than that harms nobody.
+const maxPause = time.Second
+
+// Rested makes the event of a timer that waited at least a second the first of a new chain
+// of hops; the other headers stay.
+func Rested(ev *abi.Event, waited time.Duration) error {
+	if waited < maxPause {
+		return nil
+	}
+	var kept abi.Headers
+	for k, v := range ev.Headers.All() {
+		if k == abi.HeaderHops {
+			continue
+		}
+		var err error
+		if kept, err = kept.Append(k, v); err != nil {
+			return err
+		}
+	}
+	ev.Headers = kept
+	return nil
 }

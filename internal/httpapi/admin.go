@@ -76,6 +76,7 @@ type Status struct {
 	ManifestError  string `json:"manifest_error,omitempty"`
 	Reloads        uint64 `json:"reloads"`
 	RefusedReloads uint64 `json:"refused_reloads"`
+	ClockProblem   string `json:"clock_problem,omitempty"`
 	Head           uint64 `json:"head"`
 	Durable        uint64 `json:"durable"`
 }
@@ -85,7 +86,7 @@ func (a *api) status(w http.ResponseWriter, _ *http.Request) {
 	s := a.Runtime.Status()
 	respond(w, http.StatusOK, Status{
 		Node: s.Node, Data: s.Data, Ready: s.Ready, NotReady: s.NotReady, ManifestError: s.ManifestError, Reloads: s.Reloads,
-		RefusedReloads: s.RefusedReloads, Head: uint64(s.Log.Durable), Durable: uint64(s.Log.Durable),
+		RefusedReloads: s.RefusedReloads, ClockProblem: s.ClockProblem, Head: uint64(s.Log.Durable), Durable: uint64(s.Log.Durable),
 	})
 }
 

@@ -83,6 +83,10 @@ const (
 	StartLatest   = "latest"
 	StartSeq      = "seq"
 	StartTime     = "time"
+
+	// StartLastPerTopic is the youngest event of each topic that there is when the subscriber
+	// is adopted, in the order of the log, and then all that follow.
+	StartLastPerTopic = "last-per-topic"
 )
 
 // Start is where a subscriber begins when the store has no cursor for it.

@@ -15,12 +15,10 @@ func (b *builder) start(at string, in *rawSubscriber, s *Subscriber) {
 		return
 	}
 	kind, arg, _ := strings.Cut(*in.Start, ":")
-	const hint = `use "earliest", "latest", "seq:<n>" or "time:<RFC 3339>"`
+	const hint = `use "earliest", "latest", "last-per-topic", "seq:<n>" or "time:<RFC 3339>"`
 	switch {
-	case *in.Start == StartEarliest || *in.Start == StartLatest:
+	case *in.Start == StartEarliest || *in.Start == StartLatest || *in.Start == StartLastPerTopic:
 		s.Start.Kind = *in.Start
-	case *in.Start == "last-per-topic":
-		b.bad(at+".start", hint, `"last-per-topic" is not available in this version`)
 	case kind == StartSeq:
 		n, err := strconv.ParseUint(arg, 10, 64)
 		if err != nil || n == 0 {

@@ -228,19 +228,33 @@ func (i *Instance) emit(frame []byte) abi.Status {
 		return abi.Invalid
 	}
 	ev := &e.Event
+	e.timer(s.current.Time)
 	switch {
+	case e.Cancel:
 	case len(ev.Key) > abi.MaxKeyBytes || len(ev.ContentType) > abi.MaxKeyBytes || len(ev.Headers) > maxGuestHeaders:
 		return abi.TooLarge
 	case ev.Key == "" && ev.Version != 0 || ev.Topic == "":
 		return abi.Invalid
+	case e.Due != 0 && (ev.Version != 0 || ev.Time < 0 || len(e.Timer) > abi.MaxTimerName):
+		return abi.Invalid
 	case i.config.Grants == nil || !i.config.Grants(ev.Topic):
 		return abi.Denied
-	case ev.Time > s.current.Time:
-		return abi.Unsupported // a timer, which this version does not have
 	}
 	s.event.emits = append(s.event.emits, e)
 	s.event.emitBytes += len(frame)
 	return 0
+}
+
+// timer says whether e is one: its time lies ahead, or it has a name for one and a time at
+// all. A name without time and data cancels.
+func (e *Emit) timer(now int64) {
+	name, named := e.Event.Headers.Get(abi.HeaderTimer)
+	switch at := e.Event.Time; {
+	case named && at == 0 && len(e.Event.Data) == 0:
+		e.Timer, e.Cancel = name, true
+	case at > now || named && at != 0:
+		e.Timer, e.Due = name, at
+	}
 }
 
 // hostReply is reply(data, len).

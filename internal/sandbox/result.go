@@ -70,8 +70,11 @@ type Result struct {
 // Emit is an event that the guest emitted. Topic, key, data, headers, content type and
 // version are the guest's; the rest is for the host to fill in.
 type Emit struct {
-	Cause int // which event of the run brought it forth, from 0
-	Event abi.Event
+	Cause  int // which event of the run brought it forth, from 0
+	Event  abi.Event
+	Due    int64  // not 0: a timer, which becomes the event at this time (unix nanoseconds)
+	Timer  string // its name; "": none
+	Cancel bool   // no event: the timer of that name shall not fire
 }
 
 // Write sets or deletes one key of the state.

@@ -78,6 +78,8 @@ var nodeMetrics = []nodeMetric{
 	node("log_stalls_total", "Times that appends waited for the engine.", counter, func(s *runtime.Status) float64 { return float64(s.Log.Stalls) }),
 	node("log_engine_errors_total", "Jobs that the engine had to try again.", counter, func(s *runtime.Status) float64 { return float64(s.Log.EngineErrors) }),
 	node("log_queue_requests", "Requests that wait for the sequencer.", gauge, func(s *runtime.Status) float64 { return float64(s.Log.QueueLength) }),
+	node("timers_fired_total", "Timers that became events since the start.", counter, func(s *runtime.Status) float64 { return float64(s.Log.TimersFired) }),
+	node("clock_stopped", "1 while timers and retention by age wait because the wall clock jumped.", gauge, func(s *runtime.Status) float64 { return truth(s.ClockProblem != "") }),
 	node("ready", "1 while the node takes events.", gauge, func(s *runtime.Status) float64 { return truth(s.Ready) }),
 	node("plan_reloads_total", "Plans adopted since the start.", counter, func(s *runtime.Status) float64 { return float64(s.Reloads) }),
 	node("plan_refused_total", "New plans refused since the start.", counter, func(s *runtime.Status) float64 { return float64(s.RefusedReloads) }),

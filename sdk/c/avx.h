@@ -513,6 +513,36 @@ static inline int32_t avx_emit(avx_str topic, avx_str key, avx_str data) {
     return avx_emit_as(topic, key, avx_slice(0, 0), avx_slice(0, 0), data);
 }
 
+/* avx_timer stages an event that is appended at a time (nanoseconds since 1970; avx1_now() is
+ * the present) and comes with kind 4. The subscriber has one timer of each name, at most 255
+ * bytes: the next one replaces it, avx_cancel takes it out. An empty name is none. */
+static inline int32_t avx_timer(avx_str name, int64_t time, avx_str topic, avx_str key, avx_str data) {
+    char space[300];
+    avx_buf h = avx_buffer(space, sizeof space);
+    uint32_t n;
+    if (name.n > 255) return AVX_TOO_LARGE;
+    if (name.n) {
+        avx_store((unsigned char *)space, 5, 2);
+        avx_store((unsigned char *)space + 2, name.n, 2);
+        h.n = 4;
+        avx_puts(&h, "timer");
+        avx_put(&h, name.p, name.n);
+    }
+    n = AVX_HEADER_LEN + topic.n + key.n + h.n + data.n;
+    if (n > avx_out_cap) {
+        avx_out = avx_grow(n, &avx_out_cap);
+        if (!avx_out) { avx_out_cap = 0; return AVX_TOO_LARGE; }
+    }
+    n = avx_frame(avx_out, avx_out_cap, topic, key, avx_slice(0, 0), avx_done(&h), data);
+    if (n) avx_store(avx_out + AVX_OFF_TIME, (uint64_t)time, 8);
+    return avx1_emit(avx_out, (int32_t)n);
+}
+
+/* avx_cancel takes out the timer of that name; there need be none. */
+static inline int32_t avx_cancel(avx_str name) {
+    return avx_timer(name, 0, avx_slice(0, 0), avx_slice(0, 0), avx_slice(0, 0));
+}
+
 static inline int32_t avx_loop(void (*handle)(const avx_event *)) {
     int32_t n;
     while ((n = avx1_next(avx_in, (int32_t)avx_in_cap)) > 0) {

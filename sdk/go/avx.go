@@ -64,9 +64,25 @@ func Emit(topic, key string, data []byte) error { return EmitAs(topic, key, "", 
 
 // EmitAs stages an event with a content type; "" means JSON.
 func EmitAs(topic, key, contentType string, data []byte) error {
-	frameBuf = appendFrame(frameBuf, topic, key, contentType, data)
+	frameBuf = appendFrame(frameBuf, topic, key, contentType, nil, data)
 	return check(hostEmit(frameBuf))
 }
+
+// Timer stages an event that is appended at a time (nanoseconds since 1970 UTC; [Now] is
+// the present) and comes with kind 4. The subscriber has one timer of each name, of at most
+// 255 bytes: the next one replaces it, [Cancel] takes it out. An empty name is none.
+func Timer(name string, time int64, topic, key string, data []byte) error {
+	var headers []byte
+	if name != "" {
+		headers = appendHeader(nil, headerTimer, name)
+	}
+	frameBuf = appendFrame(frameBuf, topic, key, "", headers, data)
+	binary.LittleEndian.PutUint64(frameBuf[offTime:], uint64(time))
+	return check(hostEmit(frameBuf))
+}
+
+// Cancel takes out the timer of that name; there need be none.
+func Cancel(name string) error { return Timer(name, 0, "", "", nil) }
 
 var frameBuf, valueBuf []byte
 

@@ -2,6 +2,7 @@ package avx
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/avx-platform/avxrt/abi"
@@ -27,8 +28,33 @@ func TestFrame(t *testing.T) {
 		t.Fatalf("header hops is %q, %v", v, ok)
 	}
 	var back abi.Event
-	if err := abi.DecodeFrame(appendFrame(nil, "t", "k", "c", []byte("d")), &back); err != nil || back.Topic != "t" || back.Key != "k" || string(back.Data) != "d" {
+	if err := abi.DecodeFrame(appendFrame(nil, "t", "k", "c", nil, []byte("d")), &back); err != nil || back.Topic != "t" || back.Key != "k" || string(back.Data) != "d" {
 		t.Fatalf("the host reads %+v, %v", back, err)
+	}
+}
+
+// TestTimer sets and cancels timers, as the host reads them.
+func TestTimer(t *testing.T) {
+	Handle(func(ev *Event) error {
+		if err := Timer("again", ev.Time+5, "t", "k", []byte("d")); err != nil {
+			return err
+		}
+		var back abi.Event
+		if err := abi.DecodeFrame(frameBuf, &back); err != nil {
+			t.Fatal(err)
+		}
+		if name, _ := back.Headers.Get(abi.HeaderTimer); name != "again" || back.Time != 12 || back.Topic != "t" || back.Key != "k" || string(back.Data) != "d" {
+			t.Errorf("the host reads %+v, timer %q", back, name)
+		}
+		return Cancel("other")
+	})
+	var f Fake
+	if err := f.Deliver(&Event{Time: 7}); err != nil {
+		t.Fatal(err)
+	}
+	want := []Emitted{{Topic: "t", Key: "k", Data: "d", Timer: "again", Time: 12}, {Timer: "other"}}
+	if !slices.Equal(f.Emits, want) {
+		t.Errorf("got %+v, want %+v", f.Emits, want)
 	}
 }
 

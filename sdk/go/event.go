@@ -34,7 +34,7 @@ type Event struct {
 	Time     int64  // the publisher's time, nanoseconds since 1970 UTC
 	Appended int64  // the host's time of appending
 	Attempt  uint32 // from 1
-	Kind     uint16 // 1: an event
+	Kind     uint16 // 1: an event, 4: a timer that is due, 6: word from the host
 	Flags    uint16
 
 	Topic, Key, ID, Source, ContentType string
@@ -80,16 +80,26 @@ func (e *Event) decode(b []byte) {
 }
 
 // appendFrame writes an event to emit.
-func appendFrame(b []byte, topic, key, contentType string, data []byte) []byte {
+func appendFrame(b []byte, topic, key, contentType string, headers, data []byte) []byte {
 	le := binary.LittleEndian
 	b = append(b[:0], make([]byte, headerLen)...)
-	le.PutUint32(b[offTotal:], uint32(headerLen+len(topic)+len(key)+len(contentType)+len(data)))
+	le.PutUint32(b[offTotal:], uint32(headerLen+len(topic)+len(key)+len(contentType)+len(headers)+len(data)))
 	le.PutUint16(b[offHeaderLen:], headerLen)
 	le.PutUint16(b[offKind:], 1)
 	le.PutUint32(b[offTopic:], uint32(len(topic)))
 	le.PutUint32(b[offKey:], uint32(len(key)))
 	le.PutUint32(b[offContentType:], uint32(len(contentType)))
+	le.PutUint32(b[offHeaders:], uint32(len(headers)))
 	le.PutUint32(b[offData:], uint32(len(data)))
 	b = append(append(append(b, topic...), key...), contentType...)
-	return append(b, data...)
+	return append(append(b, headers...), data...)
+}
+
+// headerTimer is the name of the header that names a timer.
+const headerTimer = "timer"
+
+func appendHeader(b []byte, key, value string) []byte {
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(key)))
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(value)))
+	return append(append(b, key...), value...)
 }

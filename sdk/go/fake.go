@@ -27,8 +27,14 @@ type Fake struct {
 	written map[string]*string // nil: deleted
 }
 
-// Emitted is an event that a handler emitted.
-type Emitted struct{ Topic, Key, ContentType, Data string }
+// Emitted is an event that a handler emitted, or a timer that it set or, with Timer alone,
+// cancelled. The fake fires none: deliver them as events of kind 4.
+type Emitted struct {
+	Topic, Key, ContentType, Data string
+
+	Timer string // its name
+	Time  int64  // when it is due; 0: not a timer
+}
 
 var host *Fake
 
@@ -65,8 +71,10 @@ func hostFail(int32, string) {}
 func hostEmit(frame []byte) int32 {
 	var ev Event
 	ev.decode(frame)
+	timer, _ := ev.Header(headerTimer)
 	host.emits = append(host.emits, Emitted{
-		strings.Clone(ev.Topic), strings.Clone(ev.Key), strings.Clone(ev.ContentType), string(ev.Data),
+		Topic: strings.Clone(ev.Topic), Key: strings.Clone(ev.Key), ContentType: strings.Clone(ev.ContentType), Data: string(ev.Data),
+		Timer: strings.Clone(timer), Time: ev.Time,
 	})
 	return 0
 }

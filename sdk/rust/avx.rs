@@ -533,20 +533,44 @@ mod guest {
 
     /// Stages an event; its content type is JSON.
     pub fn emit(topic: Bytes, key: Bytes, data: Bytes) -> Outcome {
-        let size = frame::HEADER_LEN + topic.len() + key.len() + data.len();
+        stage(0, b"", topic, key, data)
+    }
+
+    /// Stages an event that is appended at a time (nanoseconds since 1970; [`now`] is the
+    /// present) and comes with kind 4. The subscriber has one timer of each name, at most 255
+    /// bytes: the next one replaces it, [`cancel`] takes it out. An empty name is none.
+    pub fn timer(name: Bytes, time: i64, topic: Bytes, key: Bytes, data: Bytes) -> Outcome {
+        stage(time, name, topic, key, data)
+    }
+
+    /// Takes out the timer of that name; there need be none.
+    pub fn cancel(name: Bytes) -> Outcome {
+        stage(0, name, b"", b"", b"")
+    }
+
+    fn stage(time: i64, timer: Bytes, topic: Bytes, key: Bytes, data: Bytes) -> Outcome {
+        if timer.len() > 255 {
+            return Err(reject("the name of a timer has more than 255 bytes"));
+        }
+        let head = [5, 0, timer.len() as u8, 0, b't', b'i', b'm', b'e', b'r'];
+        let head: Bytes = if timer.is_empty() { b"" } else { &head };
+        let headers = head.len() + timer.len();
+        let size = frame::HEADER_LEN + topic.len() + key.len() + headers + data.len();
         let out = unsafe { OUT.at_least(size) }.ok_or(reject("no memory for an emit"))?;
         out[..frame::HEADER_LEN].fill(0);
-        let mut put = |at: usize, n: usize, v: usize| {
+        let mut put = |at: usize, n: usize, v: u64| {
             for i in 0..n { out[at + i] = (v >> (8 * i)) as u8; }
         };
-        put(frame::TOTAL, 4, size);
-        put(frame::HLEN, 2, frame::HEADER_LEN);
+        put(frame::TOTAL, 4, size as u64);
+        put(frame::HLEN, 2, frame::HEADER_LEN as u64);
+        put(frame::TIME, 8, time as u64);
         put(frame::KIND, 2, 1);
-        put(frame::TOPIC, 4, topic.len());
-        put(frame::KEY, 4, key.len());
-        put(frame::DATA, 4, data.len());
+        put(frame::TOPIC, 4, topic.len() as u64);
+        put(frame::KEY, 4, key.len() as u64);
+        put(frame::HEADERS, 4, headers as u64);
+        put(frame::DATA, 4, data.len() as u64);
         let mut at = frame::HEADER_LEN;
-        for part in [topic, key, data] {
+        for part in [topic, key, head, timer, data] {
             out[at..at + part.len()].copy_from_slice(part);
             at += part.len();
         }

@@ -61,6 +61,18 @@ static void statement(const avx_event *ev, avx_str s) {
     next_word(&s, &a);
     b = s;
     if (avx_eq(op, "emit")) say_status(avx_emit(a, ev->key, b));
+    else if (avx_eq(op, "later")) { /* later MILLISECONDS TOPIC STATEMENT */
+        next_word(&b, &w);
+        say_status(avx_timer(avx_slice("", 0), avx1_now() + num(a) * 1000000, w, ev->key, b));
+    }
+    else if (avx_eq(op, "timer")) { /* timer NAME MILLISECONDS TOPIC STATEMENT */
+        avx_str ms;
+        next_word(&b, &ms); next_word(&b, &w);
+        say_status(avx_timer(a, avx1_now() + num(ms) * 1000000, w, ev->key, b));
+    }
+    else if (avx_eq(op, "cancel")) say_status(avx_cancel(a));
+    else if (avx_eq(op, "kind")) { avx_puti(&out, ev->kind); avx_puts(&out, " "); }
+    else if (avx_eq(op, "setkind")) avx_set_int(a, ev->kind);
     else if (avx_eq(op, "bigemit")) say_status(avx_emit(AVX_STR("out.big"), ev->key, avx_slice(big, (uint32_t)num(a))));
     else if (avx_eq(op, "emits")) { int64_t n = num(a); int32_t st = 0; while (n-- && st == 0) st = avx_emit(AVX_STR("out.many"), ev->key, b); say_status(st); }
     else if (avx_eq(op, "rawemit")) say_status(avx1_emit(a.p, (int32_t)a.n));

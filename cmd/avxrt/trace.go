@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/avx-platform/avxrt/internal/client"
+)
+
+func (a *app) traceVerb() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use: "trace ID|SEQ", Short: "Show what came of an event",
+		Long: `Show how an event came about, what each subscriber made of it, and the events that it caused, as a
+tree. A number is a seq, anything else an id. A subscriber has "emitted" events or "handled" the event
+without any, given it up ("dead letter"), is "retrying" it, holds it behind such a one of its key
+("blocked"), or has "not reached" it. Fuel and changes of state are not recorded and not shown; nor is
+whether a subscriber that "handled" an event skipped it or began behind it.`,
+		Example: "  avxrt trace 42\n  avxrt trace inventory-42-0\n  avxrt trace 42 -o json",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			tr, err := c.Trace(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			switch output {
+			case "json":
+				enc := json.NewEncoder(a.out)
+				enc.SetIndent("", "  ")
+				return enc.Encode(tr)
+			case "tree":
+				a.printTrace(&tr)
+				return nil
+			}
+			return &usageError{fmt.Errorf("-o %s is unknown; use tree or json", output)}
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "tree", "tree or json")
+	return cmd
+}
+
+// printTrace draws the tree: an event, below it its subscribers, below each what it emitted.
+func (a *app) printTrace(tr *client.Trace) {
+	for _, c := range tr.Causes {
+		fmt.Fprintf(a.out, "from %d %s  %s, by %s\n", c.Seq, printable(c.Topic), printable(c.ID), printable(c.Subscriber))
+	}
+	if !tr.Whole {
+		fmt.Fprintln(a.err, "how it began is not in the log any more, or further back than is shown")
+	}
+	children := map[uint64][]*client.TracedEvent{}
+	for i := range tr.Events[1:] {
+		ev := &tr.Events[i+1]
+		children[ev.Cause] = append(children[ev.Cause], ev)
+	}
+	a.printEvent(&tr.Events[0], children, 0)
+	if tr.Cut != "" {
+		fmt.Fprintf(a.err, "cut at event %d: %s\n", tr.ReadTo, tr.Cut)
+	}
+}
+
+func (a *app) printEvent(ev *client.TracedEvent, children map[uint64][]*client.TracedEvent, depth int) {
+	indent := strings.Repeat("  ", depth)
+	after := ""
+	if ev.Cause != 0 {
+		after = fmt.Sprintf("  +%v", roughly(ev.After))
+	}
+	if ev.Timer {
+		after += " (a timer)"
+	}
+	fmt.Fprintf(a.out, "%s%d %s  %s%s\n", indent, ev.Seq, printable(ev.Topic), printable(ev.ID), after)
+	for _, d := range ev.Deliveries {
+		fmt.Fprintf(a.out, "%s  %s: %s\n", indent, d.Subscriber, printable(deliveryText(&d)))
+		for _, child := range children[ev.Seq] {
+			if child.By == d.Subscriber {
+				a.printEvent(child, children, depth+2)
+			}
+		}
+	}
+	for _, child := range children[ev.Seq] {
+		if child.By == "" { // published, with this event as its cause
+			a.printEvent(child, children, depth+1)
+		}
+	}
+}
+
+func deliveryText(d *client.Delivery) string {
+	s := d.Outcome
+	if d.Emitted > 0 && d.Outcome == "emitted" {
+		s += fmt.Sprintf(" %d", d.Emitted)
+	}
+	if d.Attempts > 0 {
+		s += fmt.Sprintf(" after %d attempts", d.Attempts)
+	}
+	if d.Reason != "" {
+		s += ": " + d.Reason + ": " + d.Message
+	}
+	if d.Timers > 0 {
+		s += fmt.Sprintf(", %d timers wait", d.Timers)
+	}
+	return s
+}
+
+// roughly rounds a time to what a person reads.
+func roughly(seconds float64) time.Duration {
+	d := time.Duration(seconds * float64(time.Second))
+	switch {
+	case d > time.Minute:
+		return d.Round(time.Second)
+	case d > time.Second:
+		return d.Round(10 * time.Millisecond)
+	}
+	return d.Round(10 * time.Microsecond)
+}

@@ -1,0 +1,41 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Timer is an event that waits for its time.
+type Timer struct {
+	Due   time.Time `json:"due"`
+	Set   time.Time `json:"set"`
+	Name  string    `json:"name,omitempty"`
+	ID    string    `json:"id"`
+	Topic string    `json:"topic"`
+	Key   string    `json:"key,omitempty"`
+	Cause uint64    `json:"cause"`
+	Bytes int       `json:"bytes"`
+}
+
+// Timers returns one page of a subscriber's timers, those behind after; the zero value is
+// the beginning.
+func (c *Client) Timers(ctx context.Context, name string, after Timer, limit int) ([]Timer, error) {
+	var out struct{ Timers []Timer }
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	if after.ID != "" {
+		query.Set("due", strconv.FormatInt(after.Due.UnixNano(), 10))
+		query.Set("id", after.ID)
+	}
+	err := c.get(ctx, "/v1/subscribers/"+url.PathEscape(name)+"/timers", query, &out)
+	return out.Timers, err
+}
+
+// AcceptClock tells the node that its wall clock is right, and returns what it said then.
+func (c *Client) AcceptClock(ctx context.Context) (time.Time, error) {
+	var out struct{ Accepted time.Time }
+	err := c.do(ctx, http.MethodPost, "/v1/clock", "", nil, &out)
+	return out.Accepted, err
+}
