@@ -259,6 +259,7 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 		record.remove(cursorKey(nil, LaneCursor(subscriber, lane)))
 	}
 	record.remove(startKey(subscriber))
+	d.Timers = record.count(timerKey(nil, subscriber, 0, "")[:3+len(subscriber)])
 	for _, space := range subscriberSpaces {
 		n := record.removeAll(named(nil, space, subscriber))
 		switch space {
@@ -268,8 +269,6 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 			d.DeadLetters = n
 		case spaceParked:
 			d.BlockedKeys = n
-		case spaceTimer: // with the rows of their names
-			d.Timers = n
 		}
 	}
 	record.set(controlKey(nil, subscriber), appendControl(nil, &control))
@@ -314,6 +313,22 @@ func (c *change) set(key, value []byte) {
 func (c *change) remove(key []byte) {
 	c.keep(key)
 	c.writes = append(c.writes, func() { _ = c.batch.Delete(key, nil) })
+}
+
+// count returns the number of rows that begin with prefix.
+func (c *change) count(prefix []byte) (n int) {
+	it, err := c.s.l.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: successor(prefix)})
+	if err != nil {
+		c.err = err
+		return 0
+	}
+	for it.First(); it.Valid(); it.Next() {
+		n++
+	}
+	if err := it.Close(); err != nil && c.err == nil {
+		c.err = err
+	}
+	return n
 }
 
 // removeAll takes out the rows that begin with prefix and returns their number.

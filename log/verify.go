@@ -285,12 +285,12 @@ func checkRow(key, value []byte) (err error) {
 		_, err = decodeDeadLetter(0, value)
 	case spaceParked:
 		_, err = decodeParked(value)
+	case spaceTimer:
+		err = checkTimerRow(key, value)
 	case spaceLetterMore:
 		_, err = decodeLetterMore(value)
 	case spaceControl:
 		_, err = decodeControl(value)
-	case spaceTimer:
-		err = checkTimerRow(key, value)
 	case spaceProducer:
 		_, err = decodeProducer(value)
 	case spaceStream:

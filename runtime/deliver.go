@@ -148,22 +148,27 @@ func (s *subscription) instantiate(ctx context.Context, state *log.State) error 
 }
 
 func (s *subscription) sandboxConfig() sandbox.Config {
-	limits := s.gen.spec.Limits
+	config := s.gen.sandboxConfig()
+	config.OnLog = s.guestLog
+	return config
+}
+
+// sandboxConfig is what every instance of the generation gets.
+func (g *generation) sandboxConfig() sandbox.Config {
+	limits := g.spec.Limits
 	return sandbox.Config{
-		Subscriber: s.name, Grants: s.gen.grants, Conf: s.gen.spec.Config, Adopted: s.gen.adopted,
-		Limits: sandbox.Limits(limits),
-		OnLog:  s.guestLog,
+		Subscriber: g.spec.Name, Grants: g.grants, Conf: g.spec.Config, Adopted: g.adopted, Limits: sandbox.Limits(limits),
 	}
 }
 
 // broken reports a module that could not even be started to the machine.
 func (s *subscription) broken(err error) bool {
-	s.machine.Finish(now(), delivery.Outcome{
+	verdict := s.machine.Finish(now(), delivery.Outcome{
 		Reached: s.machine.Cursor(), Failure: &delivery.Failure{Kind: delivery.Trapped, Message: err.Error()},
 	})
 	s.r.opts.Logger.Error("the module did not start", "subscriber", s.name, "module", s.gen.spec.Module, "error", err)
 	s.count(func(st *SubscriberStatus) { st.Traps++ })
-	return true
+	return s.weigh(verdict, 0)
 }
 
 // settle asks the machine what the result means and commits its verdict.
@@ -183,7 +188,7 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 	if verdict.Letter != nil {
 		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter, &result)}
 	}
-	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters)+len(c.Settled)+len(c.Timers) > 0 {
+	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters)+len(c.Timers)+len(c.Settled) > 0 {
 		if _, err := s.commit(c); err != nil {
 			return s.clash(causes, err)
 		}
@@ -191,7 +196,7 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 	}
 	s.past.forget(c.Settled)
 	s.account(outcome, verdict, result)
-	return true
+	return s.weigh(verdict, outcome.Handled)
 }
 
 // outcome translates the sandbox's result.
@@ -290,7 +295,7 @@ func (s *subscription) clash(causes []*abi.Event, err error) bool {
 	cause := causes[index]
 	verdict := s.machine.Clash(now(), at.start(false), delivery.Failure{Seq: cause.Seq, Key: cause.Key, Version: cause.Version, Message: err.Error()})
 	if verdict.Letter == nil && len(verdict.Parked) == 0 && verdict.To == s.stored {
-		return true
+		return s.weigh(verdict, 0)
 	}
 	c := &log.Commit{To: verdict.To, Parked: parkedRows(verdict.Parked)}
 	if verdict.Letter != nil {
@@ -300,7 +305,7 @@ func (s *subscription) clash(causes []*abi.Event, err error) bool {
 	if _, err := s.commit(c); err != nil {
 		return s.refused(err)
 	}
-	return true
+	return s.weigh(verdict, 0)
 }
 
 // refused deals with a commit that did not fit: after a fence, or where another lane was

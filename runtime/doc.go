@@ -13,6 +13,11 @@
 //   - A new plan (manifest and modules) is built and checked as a whole before anything
 //     changes. If any part of it is wrong, the old plan goes on and [Runtime.Status] and
 //     [Runtime.Subscribers] say why.
+//   - A new module goes into service as the manifest's swap says: at once, after a rehearsal
+//     against the present generation on events of the log ([Runtime.Shadow]), or on trial,
+//     with the present one coming back if one of its first events fails. What was refused is
+//     remembered, and not tried again until the file changes; the last good generation runs
+//     over restarts, from bytes that the store keeps.
 //   - One subscriber's failures are its own: others do not notice them.
 //   - An operator's word ([Runtime.Pause], [Runtime.Reset], [Runtime.Redrive], …) is done between
 //     two events and is on disk when it is answered. Events that are handled again change the

@@ -29,3 +29,13 @@ func (e *ManifestError) Error() string {
 
 // Unwrap returns the cause.
 func (e *ManifestError) Unwrap() error { return e.Err }
+
+// RefusedError says that a module was refused for what it does, by a rehearsal or by its
+// first events in service. What ran before goes on.
+type RefusedError struct {
+	Subscriber string
+	Reason     string
+}
+
+// Error names the subscriber and the reason.
+func (e *RefusedError) Error() string { return "subscriber " + e.Subscriber + ": " + e.Reason }

@@ -130,7 +130,7 @@ func (s *subscription) condemn(v delivery.Verdict) bool {
 		return s.refused(err)
 	}
 	s.account(delivery.Outcome{}, v, sandbox.Result{})
-	return true
+	return s.weigh(v, 0)
 }
 
 // mark writes down, durably, that an attempt of ev begins.

@@ -2,8 +2,6 @@ package runtime
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -65,7 +63,7 @@ func (r *Runtime) Redrive(ctx context.Context, subscriber string, seq abi.Seq, o
 	}
 	var module *sandbox.Module
 	if opts.Module != nil {
-		if module, err = r.loadBytes(ctx, opts.Name, opts.Module); err != nil {
+		if module, err = r.loadBytes(ctx, opts.Name, digestOf(opts.Module), opts.Module); err != nil {
 			return Redriven{}, &ManifestError{Subscriber: subscriber, Err: err}
 		}
 	}
@@ -113,25 +111,6 @@ func (r *Runtime) findLetter(subscriber string, seq abi.Seq) (d DeadLetter, err 
 		d.Event, err = r.letterEvent(&d.DeadLetter)
 	}
 	return d, err
-}
-
-// loadBytes compiles a module that is not in the plugins folder; the same bytes once.
-func (r *Runtime) loadBytes(ctx context.Context, name string, wasm []byte) (*sandbox.Module, error) {
-	sum := sha256.Sum256(wasm)
-	digest := hex.EncodeToString(sum[:])
-	r.mu.Lock()
-	module := r.mu.loaded[digest]
-	r.mu.Unlock()
-	if module != nil {
-		return module, nil
-	}
-	module, err := r.engine.Load(ctx, name, wasm)
-	if err == nil {
-		r.mu.Lock()
-		r.mu.loaded[digest] = module
-		r.mu.Unlock()
-	}
-	return module, err
 }
 
 // attempt is one dead letter being handled again.

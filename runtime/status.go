@@ -33,7 +33,8 @@ type SubscriberStatus struct {
 	Name        string
 	State       State
 	Reason      string // why it is stopped, failed or retrying
-	Problem     string // why the last new plan was refused; "" if it was not
+	Problem     string // why the last new plan, or the module in the plugins folder, is refused; "" if none is
+	OnTrial     bool   // an event that fails makes the generation before come back
 	Topics      []string
 	Module      string
 	Digest      string
@@ -54,6 +55,8 @@ type SubscriberStatus struct {
 	Retries     uint64
 	Skipped     uint64
 	DeadLetters uint64
+	Refused     uint64 // modules that a rehearsal refused
+	RolledBack  uint64 // generations that failed on trial
 	Lost        uint64 // events that left the log, because of its size, before they were handled
 	ExecSeconds float64
 	Fuel        uint64 // burnt, see limits.fuel
@@ -145,6 +148,9 @@ func (st *SubscriberStatus) add(o SubscriberStatus) {
 	st.Skipped += o.Skipped
 	st.DeadLetters += o.DeadLetters
 	st.Lost += o.Lost
+	st.Refused += o.Refused
+	st.RolledBack += o.RolledBack
+	st.OnTrial = st.OnTrial || o.OnTrial
 	st.ExecSeconds += o.ExecSeconds
 	st.Fuel += o.Fuel
 	st.Verified += o.Verified
@@ -165,7 +171,7 @@ func (s *subscription) inherit(old []*subscription) {
 		*st = sum
 		st.State, st.Reason, st.Cursor, st.Needs = now.State, now.Reason, now.Cursor, now.Needs
 		st.Name, st.Since, st.BlockedKeys, st.PassedOver = now.Name, now.Since, now.BlockedKeys, now.PassedOver
-		st.Generation, st.Module, st.Digest, st.Topics = now.Generation, now.Module, now.Digest, now.Topics
+		st.Generation, st.Module, st.Digest, st.Topics, st.OnTrial = now.Generation, now.Module, now.Digest, now.Topics, now.OnTrial
 	})
 }
 
@@ -183,7 +189,9 @@ func (s *subscription) statusNow() SubscriberStatus {
 	}
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
-	st.Problem = s.r.mu.problems[s.name]
+	if st.Problem = s.r.mu.problems[s.name]; st.Problem == "" {
+		st.Problem = s.crew.problem()
+	}
 	return st
 }
 
@@ -220,6 +228,7 @@ func (s *subscription) publishStatus() {
 		st.Cursor, st.MemoryBytes, st.Needs = s.machine.Cursor(), memory, s.machine.Needs()
 		st.BlockedKeys, st.PassedOver = s.machine.Waiting()
 		st.Mark = s.past.Mark
+		st.OnTrial = gen.onTrial()
 		if st.Generation != gen.number {
 			st.Generation, st.Module, st.Digest = gen.number, gen.spec.Module, gen.module.Digest()
 			st.Topics, st.Since = patternTexts(gen.spec), time.Unix(0, gen.adopted)
@@ -280,12 +289,14 @@ func (s *subscription) guestLog(line sandbox.LogLine) {
 	s.r.opts.Logger.Log(context.Background(), level, line.Message, "subscriber", s.name, "seq", uint64(line.Seq), "generation", s.gen.number, "guest", true)
 }
 
-// sameSpec says whether two specs ask for the same behaviour.
+// sameSpec says whether two specs ask for the same behaviour. How a module goes into service
+// is no part of it.
 func sameSpec(a, b manifest.Subscriber) bool {
 	if !slices.Equal(patternTexts(a), patternTexts(b)) {
 		return false
 	}
 	a.Topics, b.Topics = nil, nil
+	a.Swap, a.SHA256 = b.Swap, b.SHA256
 	return reflect.DeepEqual(a, b)
 }
 

@@ -35,6 +35,7 @@ type generation struct {
 	adopted int64
 	match   func(topic string) bool
 	grants  func(topic string) bool
+	trial   *trial // nil: it is not watched
 }
 
 // subscription delivers to one subscriber. Its goroutine owns everything but what mu guards.
@@ -82,15 +83,15 @@ type runBuffers struct {
 	causes []abi.Event // given in this run, in order
 }
 
-func newSubscription(c *crew, lane, lanes int, spec manifest.Subscriber, module *sandbox.Module, at position) *subscription {
+func newSubscription(c *crew, lane, lanes int, gen *generation, at position) *subscription {
 	r := c.r
 	s := &subscription{
-		r: r, crew: c, name: spec.Name, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, past: at.past, stirred: make(chan struct{}, 1),
+		r: r, crew: c, name: c.name, gen: gen, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, past: at.past,
+		stirred: make(chan struct{}, 1),
 	}
-	s.stamper = delivery.Stamper{Subscriber: spec.Name, Source: "/avxrt/" + s.nodeID()}
-	s.gen = newGeneration(1, spec, module)
-	s.machine = delivery.New(policy(spec), at.start(!r.store.Clean()))
-	s.mu.status = SubscriberStatus{Name: spec.Name, Since: time.Now()}
+	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
+	s.machine = delivery.New(policy(gen.spec), at.start(!r.store.Clean()))
+	s.mu.status = SubscriberStatus{Name: s.name, Since: time.Now()}
 	s.publishStatus()
 	return s
 }
@@ -121,18 +122,10 @@ func policy(spec manifest.Subscriber) delivery.Policy {
 }
 
 // offer hands over a new generation; the goroutine takes it at the next event boundary.
-// The same module under the same rules is no new generation.
-func (s *subscription) offer(spec manifest.Subscriber, module *sandbox.Module) {
+func (s *subscription) offer(next *generation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	latest := s.gen
-	if s.mu.next != nil {
-		latest = s.mu.next
-	}
-	if latest.module == module && sameSpec(latest.spec, spec) {
-		return
-	}
-	s.mu.next = newGeneration(latest.number+1, spec, module)
+	s.mu.next = next
 	if s.mu.wake != nil {
 		s.mu.wake()
 	}
@@ -215,6 +208,9 @@ func (s *subscription) run(ctx context.Context) {
 		if s.past.Paused {
 			s.publishStatus()
 			s.wait(ctx, func(ctx context.Context) { <-ctx.Done() })
+			continue
+		}
+		if !s.attend(ctx) {
 			continue
 		}
 		if v, condemned := s.machine.Condemned(now()); condemned {

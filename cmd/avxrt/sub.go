@@ -15,7 +15,7 @@ import (
 
 func (a *app) subVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "sub", Short: "How the subscribers stand", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(a.subList(), a.subShow(), a.subTimers(), a.subPause(), a.subResume(), a.subReset(), a.subDrop())
+	cmd.AddCommand(a.subList(), a.subShow(), a.subTimers(), a.subHistory(), a.subPause(), a.subResume(), a.subReset(), a.subDrop())
 	return cmd
 }
 
@@ -59,6 +59,9 @@ func subRow(s client.Subscriber) []string {
 	if s.Problem != "" {
 		state += "!"
 	}
+	if s.OnTrial {
+		state += ", on trial"
+	}
 	age := (time.Duration(s.LagSeconds * float64(time.Second))).Round(time.Second)
 	return []string{
 		s.Name, strings.Join(s.Topics, ","), state, strconv.Itoa(s.Generation), strconv.FormatUint(s.Cursor, 10), strconv.FormatUint(s.LagEvents, 10),
@@ -80,10 +83,10 @@ func (a *app) problems(ctx context.Context, c *client.Client, subs []client.Subs
 	}
 	for _, s := range subs {
 		if s.Problem != "" {
-			fmt.Fprintf(a.err, "%s: its new module was refused, generation %d goes on: %s\n", s.Name, s.Generation, s.Problem)
+			fmt.Fprintf(a.err, "%s: its new module was refused, generation %d goes on: %s\n", s.Name, s.Generation, printable(s.Problem))
 		}
 		if s.Reason != "" {
-			fmt.Fprintf(a.err, "%s: %s: %s\n", s.Name, s.State, s.Reason)
+			fmt.Fprintf(a.err, "%s: %s: %s\n", s.Name, s.State, printable(s.Reason))
 		}
 	}
 	return nil

@@ -157,6 +157,7 @@ type Subscriber struct {
 	Module      string    `json:"module"`
 	Digest      string    `json:"digest"`
 	Generation  int       `json:"generation"`
+	OnTrial     bool      `json:"on_trial,omitempty"`
 	Since       time.Time `json:"since"`
 	Cursor      uint64    `json:"cursor"`
 	Mark        uint64    `json:"mark,omitempty"` // below it, after a reset, events are handled again
@@ -171,6 +172,8 @@ type Subscriber struct {
 	Retries     uint64    `json:"retries"`
 	Skipped     uint64    `json:"skipped"`
 	DeadLetters uint64    `json:"dead_letters"`
+	Refused     uint64    `json:"refused"`
+	RolledBack  uint64    `json:"rolled_back"`
 	ExecSeconds float64   `json:"exec_seconds"`
 	MemoryBytes int64     `json:"memory_bytes"`
 }

@@ -18,6 +18,7 @@ type Subscriber struct {
 	Module      string    `json:"module"`
 	Digest      string    `json:"digest"`
 	Generation  int       `json:"generation"`
+	OnTrial     bool      `json:"on_trial,omitempty"`
 	Since       time.Time `json:"since"`
 	Cursor      uint64    `json:"cursor"`
 	Mark        uint64    `json:"mark,omitempty"` // below it, after a reset, events are handled again
@@ -32,6 +33,8 @@ type Subscriber struct {
 	Retries     uint64    `json:"retries"`
 	Skipped     uint64    `json:"skipped"`
 	DeadLetters uint64    `json:"dead_letters"`
+	Refused     uint64    `json:"refused"`
+	RolledBack  uint64    `json:"rolled_back"`
 	ExecSeconds float64   `json:"exec_seconds"`
 	MemoryBytes int64     `json:"memory_bytes"`
 }
@@ -39,7 +42,7 @@ type Subscriber struct {
 func subscriberOf(s runtime.SubscriberStatus) Subscriber {
 	return Subscriber{
 		Name: s.Name, State: string(s.State), Reason: s.Reason, Problem: s.Problem, Topics: s.Topics, Module: s.Module,
-		Digest: s.Digest, Generation: s.Generation, Since: s.Since, Cursor: uint64(s.Cursor), Mark: uint64(s.Mark), LagEvents: s.LagEvents,
+		Digest: s.Digest, Generation: s.Generation, OnTrial: s.OnTrial, Refused: s.Refused, RolledBack: s.RolledBack, Since: s.Since, Cursor: uint64(s.Cursor), Mark: uint64(s.Mark), LagEvents: s.LagEvents,
 		LagSeconds: s.LagSeconds, BlockedKeys: s.BlockedKeys, Partitions: s.Partitions, Handled: s.Handled, Emitted: s.Emitted, Traps: s.Traps, Failures: s.Failures,
 		Retries: s.Retries, Skipped: s.Skipped, DeadLetters: s.DeadLetters, ExecSeconds: s.ExecSeconds, MemoryBytes: s.MemoryBytes,
 	}
