@@ -31,6 +31,8 @@ func (r *Runtime) pause(ctx context.Context, name string, paused bool, reason st
 	if err != nil {
 		return err
 	}
+	s.crew.moving.Lock()
+	defer s.crew.moving.Unlock()
 	if err := r.store.Pause(ctx, name, paused, reason); err != nil {
 		return err
 	}
@@ -216,6 +218,8 @@ func (r *Runtime) Reset(ctx context.Context, name string, opts ResetOptions) (Re
 	if opts.To.Latest {
 		to = 0
 	}
+	s.crew.moving.Lock()
+	defer s.crew.moving.Unlock()
 	plan.To, err = r.store.Reset(ctx, log.Reset{
 		Subscriber: name, To: to, ReEmit: opts.ReEmit, EmptyState: opts.EmptyState, StateVersion: stateVersion, Lane: partition,
 	})
