@@ -209,10 +209,7 @@ func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 			_ = batch.Set(key, w.Value, nil)
 		}
 	}
-	for i := range c.DeadLetters {
-		d := &c.DeadLetters[i]
-		_ = batch.Set(deadLetterKey(nil, c.Subscriber, d.Seq), appendDeadLetter(nil, d), nil)
-	}
+	stageLetters(c, batch)
 	stageParked(c, batch)
 	s.stageTimers(&timers, batch)
 	if w := s.writes[c.Subscriber]; w != nil {

@@ -158,7 +158,7 @@ func (g *generation) sandboxConfig() sandbox.Config {
 	limits := g.spec.Limits
 	return sandbox.Config{
 		Subscriber: g.spec.Name, Grants: g.grants, Conf: g.spec.Config, Adopted: g.adopted,
-		Limits: sandbox.Limits{Fuel: limits.Fuel, Time: limits.Time, Memory: limits.Memory, Emits: limits.Emits},
+		Limits: sandbox.Limits(limits),
 	}
 }
 
@@ -179,20 +179,23 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 	if verdict.Discard {
 		s.discard()
 	}
+	s.past.prune(&result, s.buffers.causes)
 	c := &log.Commit{To: verdict.To, Writes: writes(result.Writes), Parked: parkedRows(verdict.Parked), Reads: feed.reads}
+	c.Settled = s.past.settled(s.buffers.causes[:result.Handled], verdict.Skipped)
 	causes, err := s.emits(c, result)
 	if err != nil {
 		return s.stop(err)
 	}
 	if verdict.Letter != nil {
-		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter)}
+		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter, &result)}
 	}
-	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters)+len(c.Timers) > 0 {
+	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters)+len(c.Timers)+len(c.Settled) > 0 {
 		if _, err := s.commit(c); err != nil {
 			return s.clash(causes, err)
 		}
 		s.reruns = 0
 	}
+	s.past.forget(c.Settled)
 	s.account(outcome, verdict, result)
 	return s.weigh(verdict, outcome.Handled)
 }
@@ -249,7 +252,7 @@ func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]*abi.Event
 			index, last = 0, e.Cause
 		}
 		ev, cause := e.Event, &s.buffers.causes[e.Cause]
-		if err := s.stamper.Stamp(cause, &ev, index); err != nil {
+		if err := s.stamper.StampRun(s.past.emission(cause).run, cause, &ev, index); err != nil {
 			return nil, fmt.Errorf("stamp emit %d of event %d: %w", index, cause.Seq, err)
 		}
 		index++
@@ -263,10 +266,11 @@ func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]*abi.Event
 	return causes, nil
 }
 
-func (s *subscription) letter(l *delivery.Letter) log.DeadLetter {
+// letter completes a dead letter; result is of the run that led to it, nil if there was none.
+func (s *subscription) letter(l *delivery.Letter, result *sandbox.Result) log.DeadLetter {
 	return log.DeadLetter{
 		Seq: l.Seq, Reason: l.Reason, Message: l.Message, Code: l.Code, Attempts: l.Attempts,
-		Digest: s.gen.module.Digest(), Time: time.Now(),
+		Digest: s.gen.module.Digest(), Time: time.Now(), LetterMore: s.letterMore(l.Seq, result),
 	}
 }
 
@@ -296,7 +300,7 @@ func (s *subscription) clash(causes []*abi.Event, err error) bool {
 	}
 	c := &log.Commit{To: verdict.To, Parked: parkedRows(verdict.Parked)}
 	if verdict.Letter != nil {
-		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter)}
+		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter, nil)}
 		s.count(func(st *SubscriberStatus) { st.DeadLetters++ })
 	}
 	if _, err := s.commit(c); err != nil {
@@ -321,7 +325,7 @@ func (s *subscription) refused(err error) bool {
 	if err != nil {
 		return s.stop(err)
 	}
-	s.stored, s.fence = at.Next, at.Fence
+	s.stored, s.fence, s.past = at.Next, at.Fence, at.past
 	s.machine.Refused(at.start(false))
 	s.discard()
 	s.closeReader()
@@ -422,6 +426,9 @@ func (f *feed) next() *abi.Event {
 	ev.Attempt, ev.Left = 1, uint32(f.order.Max-f.given-1)
 	if f.given == 0 && f.order.Attempt > 1 {
 		ev.Attempt, ev.Flags = f.order.Attempt, ev.Flags|abi.FlagRedelivered
+	}
+	if s.past.emission(ev).dropped {
+		ev.Flags |= abi.FlagReplay
 	}
 	f.given++
 	s.buffers.causes = append(s.buffers.causes, *ev)

@@ -55,6 +55,7 @@ type subscription struct {
 	instance *sandbox.Instance
 	fence    uint64
 	stored   abi.Seq // the cursor as committed
+	past     past    // what it dealt with before, and whether it is paused
 	buffers  runBuffers
 	start    lastPerTopic
 
@@ -62,12 +63,15 @@ type subscription struct {
 	idling  atomic.Bool                         // it waits for an event that concerns it, see interest
 	stirred chan struct{}                       // ends that wait
 	skip    atomic.Uint64                       // a seq up to which it has nothing to read, see sweep
+	behind  probe                               // the first event that it has yet to handle, see lag
 
 	mu struct {
 		sync.Mutex
 		next   *generation // offered, not yet in service
 		ended  bool        // taken out of the manifest
 		halted bool        // others are to take over
+		jobs   []*job      // to be done at the next event boundary
+		absent error       // why no goroutine will do them; nil if one does, or will once Run is called
 		wake   func()      // ends the wait of the goroutine
 		status SubscriberStatus
 	}
@@ -82,7 +86,7 @@ type runBuffers struct {
 func newSubscription(c *crew, lane, lanes int, gen *generation, at position) *subscription {
 	r := c.r
 	s := &subscription{
-		r: r, crew: c, name: c.name, gen: gen, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, stirred: make(chan struct{}, 1),
+		r: r, crew: c, name: c.name, gen: gen, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, past: at.past, stirred: make(chan struct{}, 1),
 	}
 	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
 	s.machine = delivery.New(policy(gen.spec), at.start(!r.store.Clean()))
@@ -167,7 +171,7 @@ func (s *subscription) end() {
 func (s *subscription) pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.mu.next != nil || s.mu.ended || s.mu.halted
+	return s.mu.next != nil || s.mu.ended || s.mu.halted || len(s.mu.jobs) > 0
 }
 
 // take puts an offered generation into service and says whether the subscription goes on.
@@ -195,7 +199,16 @@ func (s *subscription) take() bool {
 // run is the goroutine of the subscription.
 func (s *subscription) run(ctx context.Context) {
 	defer s.release()
+	s.begin()
 	for ctx.Err() == nil && s.take() && !s.arrived() {
+		if s.work() {
+			continue
+		}
+		if s.past.Paused {
+			s.publishStatus()
+			s.wait(ctx, func(ctx context.Context) { <-ctx.Done() })
+			continue
+		}
 		if !s.attend(ctx) {
 			continue
 		}
@@ -235,7 +248,7 @@ func (s *subscription) wait(ctx context.Context, block func(context.Context)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
-	if s.mu.next != nil || s.mu.ended || s.mu.halted {
+	if s.mu.next != nil || s.mu.ended || s.mu.halted || len(s.mu.jobs) > 0 {
 		s.mu.Unlock()
 		return
 	}
@@ -287,6 +300,7 @@ func (s *subscription) discard() {
 
 // release ends the goroutine: what was read over is written down, handles are closed.
 func (s *subscription) release() {
+	defer s.leave()
 	if cursor := s.machine.Cursor(); cursor > s.stored {
 		if _, err := s.commit(&log.Commit{To: cursor}); err != nil && !errors.Is(err, log.ErrFenced) {
 			s.r.opts.Logger.Error("the cursor was not written at the end; a few events will be looked at again", "subscriber", s.name, "error", err)
