@@ -22,6 +22,8 @@ type crew struct {
 	lanes []*subscription // guarded by Runtime.mu
 	want  int             // how many there shall be; guarded by Runtime.mu
 
+	share share // of the cores
+
 	// While left is above 0 the lanes run one at a time: they were in each other's way.
 	calm struct {
 		sync.Mutex

@@ -56,7 +56,9 @@ func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
 		recorder := &recorder{state: state, reads: log.Reads{Since: snapshot.Number()}}
 		reader, feed.reads = recorder, &recorder.reads
 	}
+	s.r.cores.begin(&s.crew.share)
 	result := s.instance.Run(ctx, sandbox.Batch{Next: feed.next, State: reader})
+	s.r.cores.end(&s.crew.share, result.Fuel)
 	if feed.keep {
 		s.verify(ctx, state, feed.kept, result)
 	}

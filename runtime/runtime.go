@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ type Runtime struct {
 	running  atomic.Bool
 	reloads  struct{ done, refused atomic.Uint64 }
 	interest *interest
+	cores    *fair
 
 	clockStopped atomic.Bool // as last said in the log
 
@@ -48,7 +50,7 @@ type Runtime struct {
 // wrong gives a [*ManifestError]; a store in use an error that wraps [log.ErrLocked].
 func Open(opts Options) (*Runtime, error) {
 	opts = opts.withDefaults()
-	r := &Runtime{opts: opts, interest: newInterest()}
+	r := &Runtime{opts: opts, interest: newInterest(), cores: newFair(goruntime.GOMAXPROCS(0))}
 	r.mu.subs, r.mu.problems, r.mu.loaded = map[string]*subscription{}, map[string]string{}, map[string]*sandbox.Module{}
 	m, err := r.readManifest()
 	if err != nil {
