@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -17,9 +16,9 @@ const compileVerb = "compile-module"
 // TestMain is also the child that compiles modules.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && os.Args[1] == compileVerb {
-		seconds, err := strconv.Atoi(os.Args[3])
+		limit, err := time.ParseDuration(os.Args[3])
 		if err == nil {
-			err = sandbox.CompileChild(os.Stdin, os.Args[2], seconds)
+			err = sandbox.CompileChild(os.Stdin, os.Args[2], limit)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

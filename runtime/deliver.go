@@ -153,7 +153,7 @@ func (s *subscription) sandboxConfig() sandbox.Config {
 	limits := s.gen.spec.Limits
 	return sandbox.Config{
 		Subscriber: s.name, Grants: s.gen.grants, Conf: s.gen.spec.Config, Adopted: s.gen.adopted,
-		Limits: sandbox.Limits{Fuel: limits.Fuel, Time: limits.Time, Memory: limits.Memory, Emits: limits.Emits},
+		Limits: sandbox.Limits(limits),
 		OnLog:  s.guestLog,
 	}
 }

@@ -55,6 +55,7 @@ type SubscriberStatus struct {
 	Lost        uint64 // events that left the log, because of its size, before they were handled
 	ExecSeconds float64
 	Fuel        uint64 // burnt, see limits.fuel
+	LogDropped  uint64 // log lines over limits.log_lines
 	Verified    uint64 // runs that were done again for comparison
 	Differences uint64 // of those, how many came out otherwise
 	MemoryBytes int64
@@ -239,6 +240,7 @@ func (s *subscription) account(o delivery.Outcome, v delivery.Verdict, result sa
 		st.Emitted += uint64(len(result.Emits))
 		st.ExecSeconds += result.Elapsed.Seconds()
 		st.Fuel += uint64(max(result.Fuel, 0))
+		st.LogDropped += uint64(result.Dropped)
 		if f := o.Failure; f != nil {
 			switch f.Kind {
 			case delivery.Trapped, delivery.TimedOut:

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 	goruntime "runtime"
-	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,16 +27,16 @@ func compileCommand() []string {
 // the child of a node: what it says goes into the node's refusal of the module.
 func (a *app) compileVerb() *cobra.Command {
 	return &cobra.Command{
-		Use:    compileName + " FOLDER SECONDS",
+		Use:    compileName + " FOLDER TIME",
 		Short:  "Compile a module for a node",
 		Hidden: true,
 		Args:   args(cobra.ExactArgs(2)),
 		RunE: func(_ *cobra.Command, args []string) error {
-			seconds, err := strconv.Atoi(args[1])
-			if err != nil || seconds < 1 {
-				return &usageError{fmt.Errorf("%q is no number of seconds", args[1])}
+			limit, err := time.ParseDuration(args[1])
+			if err != nil || limit < time.Second {
+				return &usageError{fmt.Errorf("%q is no time of a second or more", args[1])}
 			}
-			return sandbox.CompileChild(a.in, args[0], seconds)
+			return sandbox.CompileChild(a.in, args[0], limit)
 		},
 	}
 }

@@ -67,6 +67,7 @@ func Guests() []Guest {
 	all = append(all, moving()...)
 	all = append(all, trapping()...)
 	all = append(all, flooding()...)
+	all = append(all, refusing()...)
 	return append(all, starting()...)
 }
 
@@ -277,12 +278,31 @@ func flooding() []Guest {
 		{"wasi-random-flood", plain(forever(i32(0), i32(pages*65536), call(randomGet), drop)), byFuel},
 		{"write-flood", plain(forever(i32(2), i32(0), i32(1024), i32(65536), call(fdWrite), drop)), byFuel},
 		{"write-vectors", plain(forever(i32(2), i32(0), i32(1<<20), i32(65536), call(fdWrite), drop)), byFuel},
+		{"write-newlines", plain(i32(4096), i32('\n'), i32(pages*65536-4096), 0xfc, 0x0b, 0, i32(0), i32(4096), 0x36, 2, 0,
+			i32(4), i32(pages*65536-4096), 0x36, 2, 0, forever(i32(2), i32(0), i32(1), i32(2048), call(fdWrite), drop)), byFuel},
+		{"scan-beside-writes", plain(times(0, 16_000, i32(0), get(0), 0x36, 2, 0, i32(0), i32(4), zero, zero, call(kvSet), drop),
+			i32(0), i32(-1), 0x36, 2, 0, forever(i32(0), i32(4), zero, zero, zero, zero, call(kvScan), drop)), byFuel},
 		{"sleep-forever", plain(i32(256), i32(0), 0x36, 2, 0, forever(i32(0), i32(1024), i32(1), i32(2048), call(pollOneoff), drop)), byFuel},
 		{"poll-many", plain(forever(i32(0), i32(1<<20), i32(1<<17), i32(2048), call(pollOneoff), drop)), byFuel},
 		{"clock-flood", plain(forever(i32(1), 0x42, 0, i32(64), call(clockTime), drop)), byFuel},
 		{"next-held", plain(forever(i32(0), i32(0), call(next), 0x45, 0x04, 0x40, i32(0), 0x0f, 0x0b)), []string{"fuel", ""}},
 		{"next-after-end", plain(forever(i32(16), i32(65536), call(next), drop)), byFuel},
 		{"fail-flood", plain(forever(i32(1), i32(0), i32(100), call(fail))), byFuel},
+	}
+}
+
+// refusing guests come back without having done what they are there for.
+func refusing() []Guest {
+	made := func(run ...any) []byte {
+		m := &module{imports: imports, exports: map[string]int{}, pages: pages, start: -1}
+		m.exports["avx_abi_1"] = m.add("", "", "", nil)
+		m.exports["avx_run"] = m.add("", "i", "", code(run...))
+		return m.bytes()
+	}
+	return []Guest{
+		{"never-asks", made(i32(0)), []string{"exit"}},
+		{"small-buffer", made(i32(16), i32(10), call(next), drop, i32(0)), []string{"exit"}},
+		{"asks-again-in-vain", made(i32(16), i32(10), call(next), drop, i32(16), i32(10), call(next), drop, i32(0)), []string{"exit"}},
 	}
 }
 

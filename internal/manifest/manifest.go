@@ -97,10 +97,14 @@ type Start struct {
 
 // Limits bound one event's handling.
 type Limits struct {
-	Fuel   int64         // about one for each instruction; default 1 G, some 300 ms
-	Time   time.Duration // by the clock; default 1 s
-	Memory int64         // bytes of linear memory; default 16 MiB
-	Emits  int           // default 256
+	Fuel       int64         // about one for each instruction; default 1 G, some 300 ms
+	Time       time.Duration // by the clock; default 1 s
+	Memory     int64         // bytes of linear memory; default 16 MiB
+	Depth      int           // of recursion: 1 a frame, more for large frames; default 1,900, which is the most
+	Emits      int           // default 256
+	EmitBytes  int           // of all frames emitted; default 1 MiB, which is the most
+	StateBytes int           // keys and values written, and 64 for each write; default 4 MiB
+	LogLines   int           // what is over is counted and dropped; default 64
 }
 
 // Retry is how an event is tried again.
@@ -126,7 +130,7 @@ func defaultSubscriber() Subscriber {
 	return Subscriber{
 		Start:      Start{Kind: StartEarliest},
 		Partitions: 1,
-		Limits:     Limits{Fuel: 1_000_000_000, Time: time.Second, Memory: 16 << 20, Emits: 256},
+		Limits:     Limits{Fuel: 1_000_000_000, Time: time.Second, Memory: 16 << 20, Depth: maxDepth, Emits: 256, EmitBytes: maxEmitBytes, StateBytes: 4 << 20, LogLines: 64},
 		Retry:      Retry{Attempts: 5, Min: 100 * time.Millisecond, Max: 30 * time.Second},
 		OnPoison:   "park",
 	}

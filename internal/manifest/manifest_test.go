@@ -22,7 +22,7 @@ module = "inventory.wasm"
 topics = ["orders.*", "stock.**"]
 emits  = ["inventory.**", "$effect.smtp.send"]
 start  = "seq:5"
-limits = { time = "1s", memory = "8MiB", emits = 10, fuel = "2M" }
+limits = { time = "1s", memory = "8MiB", emits = 10, fuel = "2M", depth = 100, emit_bytes = "4KiB", state_bytes = "1MiB", log_lines = 3 }
 retry  = { attempts = 3, backoff = "10ms..2s" }
 on_poison = "stop"
 config = { low_stock = "5" }
@@ -42,7 +42,7 @@ func TestParse(t *testing.T) {
 	if s.Name != "inventory" || len(s.Topics) != 2 || s.Emits[1].String() != "$effect.smtp.send" || s.Start.Seq != 5 || s.OnPoison != "stop" || s.Config["low_stock"] != "5" {
 		t.Errorf("got %+v", s)
 	}
-	if s.Limits != (manifest.Limits{Fuel: 2_000_000, Time: time.Second, Memory: 8 << 20, Emits: 10}) || s.Retry != (manifest.Retry{Attempts: 3, Min: 10 * time.Millisecond, Max: 2 * time.Second}) {
+	if s.Limits != (manifest.Limits{Fuel: 2_000_000, Time: time.Second, Memory: 8 << 20, Depth: 100, Emits: 10, EmitBytes: 4 << 10, StateBytes: 1 << 20, LogLines: 3}) || s.Retry != (manifest.Retry{Attempts: 3, Min: 10 * time.Millisecond, Max: 2 * time.Second}) {
 		t.Errorf("got %+v %+v", s.Limits, s.Retry)
 	}
 }
@@ -80,6 +80,10 @@ func TestErrors(t *testing.T) {
 		{"twice", sub + sub, `:6:1: name: "a" is taken`},
 		{"time", sub + "limits = { time = \"forever\" }", `:5:12: limits.time: "forever" is no duration`},
 		{"memory", sub + "limits = { memory = \"16MB\" }", `limits.memory: "16MB" is no size`},
+		{"depth", sub + "limits = { depth = 1901 }", `:5:12: limits.depth: 1901 is not between 16 and 1900`},
+		{"log lines", sub + "limits = { log_lines = 0 }", `limits.log_lines: 0 is not between 1 and 10000`},
+		{"emit bytes", sub + "limits = { emit_bytes = \"2MiB\" }", `limits.emit_bytes: "2MiB" is no size; write it like 16KiB, between 1KiB and 1MiB`},
+		{"state bytes", sub + "limits = { state_bytes = \"17MiB\" }", `limits.state_bytes: "17MiB" is no size; write it like 256KiB, between 1KiB and 16MiB`},
 		{"backoff", sub + "retry = { backoff = \"5s..1s\" }", "write the shorter one first"},
 		{"start", sub + "start = \"never\"", `start: "never" is unknown`},
 		{"partitions", sub + "partitions = 65", "65 partitions are not possible"},

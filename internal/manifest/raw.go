@@ -40,10 +40,14 @@ type rawSubscriber struct {
 	Partitions   *int     `toml:"partitions"`
 	StateVersion *int     `toml:"state_version"`
 	Limits       struct {
-		Fuel   *string `toml:"fuel"`
-		Time   *string `toml:"time"`
-		Memory *string `toml:"memory"`
-		Emits  *int    `toml:"emits"`
+		Fuel       *string `toml:"fuel"`
+		Time       *string `toml:"time"`
+		Memory     *string `toml:"memory"`
+		Depth      *int    `toml:"depth"`
+		Emits      *int    `toml:"emits"`
+		EmitBytes  *string `toml:"emit_bytes"`
+		StateBytes *string `toml:"state_bytes"`
+		LogLines   *int    `toml:"log_lines"`
 	} `toml:"limits"`
 	Retry struct {
 		Attempts *int    `toml:"attempts"`
@@ -67,6 +71,7 @@ var knownKeys = []string{
 	"subscriber", "subscriber.name", "subscriber.module", "subscriber.sha256", "subscriber.topics", "subscriber.emits",
 	"subscriber.start", "subscriber.partitions", "subscriber.state_version",
 	"subscriber.limits", "subscriber.limits.fuel", "subscriber.limits.time", "subscriber.limits.memory", "subscriber.limits.emits",
+	"subscriber.limits.depth", "subscriber.limits.emit_bytes", "subscriber.limits.state_bytes", "subscriber.limits.log_lines",
 	"subscriber.retry", "subscriber.retry.attempts", "subscriber.retry.backoff",
 	"subscriber.on_poison", "subscriber.verify", "subscriber.swap", "subscriber.swap.mode", "subscriber.config",
 }

@@ -38,9 +38,14 @@ func (b *builder) start(at string, in *rawSubscriber, s *Subscriber) {
 
 // Bounds of what a subscriber may ask for.
 const (
-	maxTime   = time.Minute
-	maxMemory = 1 << 30
-	maxEmits  = abi.MaxBatchEmits
+	maxTime       = time.Minute
+	maxMemory     = 1 << 30
+	maxEmits      = abi.MaxBatchEmits
+	maxEmitBytes  = abi.MaxBatchEmitBytes
+	maxStateBytes = 16 << 20 // a run may stage twice as much, and commits it at once
+	maxLogLines   = 10_000
+	minDepth      = 16
+	maxDepth      = 1_900 // below what both engines stand
 )
 
 func (b *builder) limits(at string, in *rawSubscriber, s *Subscriber) {
@@ -51,12 +56,26 @@ func (b *builder) limits(at string, in *rawSubscriber, s *Subscriber) {
 		s.Limits.Time = b.duration(at+".limits.time", *v, time.Millisecond, maxTime)
 	}
 	if v := in.Limits.Memory; v != nil {
-		s.Limits.Memory = b.size(at+".limits.memory", *v)
+		s.Limits.Memory = b.size(at+".limits.memory", *v, 64<<10, maxMemory)
 	}
-	if v := in.Limits.Emits; v != nil {
-		if s.Limits.Emits = *v; *v < 1 || *v > maxEmits {
-			b.bad(at+".limits.emits", "", "%d is not between 1 and %d", *v, maxEmits)
-		}
+	b.between(at+".limits.depth", in.Limits.Depth, &s.Limits.Depth, minDepth, maxDepth)
+	b.between(at+".limits.emits", in.Limits.Emits, &s.Limits.Emits, 1, maxEmits)
+	b.between(at+".limits.log_lines", in.Limits.LogLines, &s.Limits.LogLines, 1, maxLogLines)
+	if v := in.Limits.EmitBytes; v != nil {
+		s.Limits.EmitBytes = int(b.size(at+".limits.emit_bytes", *v, 1<<10, maxEmitBytes))
+	}
+	if v := in.Limits.StateBytes; v != nil {
+		s.Limits.StateBytes = int(b.size(at+".limits.state_bytes", *v, 1<<10, maxStateBytes))
+	}
+}
+
+// between takes a number that is given, within bounds.
+func (b *builder) between(key string, given, field *int, low, high int) {
+	if given == nil {
+		return
+	}
+	if *field = *given; *given < low || *given > high {
+		b.bad(key, "", "%d is not between %d and %d", *given, low, high)
 	}
 }
 
@@ -92,12 +111,25 @@ func (b *builder) duration(key, text string, low, high time.Duration) time.Durat
 }
 
 // size reads a size of memory.
-func (b *builder) size(key, text string) int64 {
+func (b *builder) size(key, text string, low, high int64) int64 {
 	n, ok := parseSize(text)
-	if !ok || n < 64<<10 || n > maxMemory {
-		b.bad(key, "write it like 16MiB, between 64KiB and 1GiB", "%q is no size", text)
+	if !ok || n < low || n > high {
+		b.bad(key, fmt.Sprintf("write it like %s, between %s and %s", printSize(high/64), printSize(low), printSize(high)), "%q is no size", text)
 	}
 	return n
+}
+
+// printSize writes a size as parseSize reads it.
+func printSize(n int64) string {
+	for _, unit := range []struct {
+		name  string
+		shift int
+	}{{"GiB", 30}, {"MiB", 20}, {"KiB", 10}} {
+		if n>>unit.shift<<unit.shift == n && n > 0 {
+			return strconv.FormatInt(n>>unit.shift, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 // parseSize reads a number with a binary unit, or without.

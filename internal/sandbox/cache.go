@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,8 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"strings"
+	"sync"
 
 	goruntime "runtime"
 
@@ -24,10 +27,13 @@ import (
 // beside it: what was damaged, or put there without the key, is thrown away and made
 // again. It does not help against somebody who can read the owner's files.
 //
-//	key                           32 random bytes
-//	<digest>-<versions>/seal      HMAC-SHA-256, in hex, of the names and bytes of the rest
-//	<digest>-<versions>/wazero…/  what the engine wrote: one file
-//	new-*/                        being made; left over from a crash: removed at the next start
+//	key                                32 random bytes
+//	<digest>-<versions>/seal           HMAC-SHA-256, in hex, of the names and bytes of the rest
+//	<digest>-<versions>/wazero…/       what the engine wrote: one file
+//	<digest>-<versions>/metered.wasm   the module as it was rewritten, which is what was compiled
+//	<digest>-<versions>/about.json     what the module says of itself: see about
+//	new-*/                             being made; left over from a crash: removed at the next start
+//	                                   together with the entries of other versions
 type cache struct {
 	dir string
 	key []byte
@@ -36,8 +42,12 @@ type cache struct {
 const (
 	keyFile     = "key"
 	sealFile    = "seal"
+	meteredFile = "metered.wasm"
+	aboutFile   = "about.json"
 	newPrefix   = "new-"
-	maxCompiled = 512 << 20 // bytes of one entry; the largest honest ones have 30 MB
+
+	digestDigits = 32        // of a module's digest, in the name of its entry
+	maxCompiled  = 512 << 20 // bytes of one entry; the largest honest ones have 30 MB
 )
 
 // openCache makes the folder if it is not there. The error names what is wrong with it.
@@ -49,11 +59,27 @@ func openCache(dir string) (*cache, error) {
 		return nil, fmt.Errorf("the folder for compiled modules must be the owner's alone: %w", err)
 	}
 	c := &cache{dir: dir}
-	left, _ := filepath.Glob(filepath.Join(dir, newPrefix+"*"))
-	for _, path := range left {
-		_ = os.RemoveAll(path)
+	if err := c.sweep(); err != nil {
+		return nil, fmt.Errorf("look into the folder for compiled modules: %w", err)
 	}
 	return c, c.loadKey()
+}
+
+// sweep removes what was never finished, and what another version of this program or another
+// machine made, which nobody can use here.
+func (c *cache) sweep() error {
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		digest, of, ok := strings.Cut(e.Name(), "-")
+		_, err := hex.DecodeString(digest)
+		if foreign := ok && err == nil && len(digest) == digestDigits && of != versions(); foreign || strings.HasPrefix(e.Name(), newPrefix) {
+			_ = os.RemoveAll(filepath.Join(c.dir, e.Name()))
+		}
+	}
+	return nil
 }
 
 func (c *cache) loadKey() error {
@@ -86,11 +112,11 @@ func writeSynced(path string, b []byte) error {
 
 // entry is the folder of a module. Its name has all that the machine code depends on.
 func (c *cache) entry(digest string) string {
-	return filepath.Join(c.dir, digest[len("sha256:"):len("sha256:")+32]+"-"+versions())
+	return filepath.Join(c.dir, digest[len("sha256:"):len("sha256:")+digestDigits]+"-"+versions())
 }
 
-// versions names rewriter, engine and machine.
-func versions() string {
+// versions names the layout of an entry, rewriter, engine and machine.
+var versions = sync.OnceValue(func() string {
 	engine := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
@@ -100,8 +126,8 @@ func versions() string {
 		}
 	}
 	sum := sha256.Sum256([]byte(cpu()))
-	return "r" + strconv.Itoa(wasmbin.RewriterVersion) + "-" + engine + "-" + goruntime.GOARCH + "-" + hex.EncodeToString(sum[:4])
-}
+	return "2-r" + strconv.Itoa(wasmbin.RewriterVersion) + "-" + engine + "-" + goruntime.GOARCH + "-" + hex.EncodeToString(sum[:4])
+})
 
 // cpu describes what the processor can do, as far as the system says.
 func cpu() string {
@@ -117,54 +143,70 @@ func cpu() string {
 	return goruntime.GOOS
 }
 
+// about is what the look at a module and its rewriting found out. With it the module need
+// not be looked at again: the seal vouches for it as for the machine code.
+type about struct {
+	Digest string
+	Depth  int
+	Info   wasmbin.Info
+}
+
 var errBadEntry = errors.New("a compiled module is damaged or was not made here")
 
-// verify checks the seal of an entry. The error is fs.ErrNotExist where there is none, and
-// errBadEntry where it must be made again.
-func (c *cache) verify(entry string) error {
+// recall reads an entry whose seal is whole. The error is fs.ErrNotExist where there is
+// none, and errBadEntry where it must be made again.
+func (c *cache) recall(entry, digest string) (a about, metered []byte, err error) {
 	want, err := os.ReadFile(filepath.Join(entry, sealFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, statErr := os.Lstat(entry); errors.Is(statErr, fs.ErrNotExist) {
-			return fs.ErrNotExist
+			return a, nil, fs.ErrNotExist
 		}
-		return errBadEntry
 	}
 	if err != nil {
-		return errBadEntry
+		return a, nil, errBadEntry
 	}
-	got, err := c.seal(entry)
+	got, parts, err := c.seal(entry)
 	if err != nil || !hmac.Equal(want, got) {
-		return errBadEntry
+		return a, nil, errBadEntry
 	}
-	return nil
+	if json.Unmarshal(parts[aboutFile], &a) != nil || a.Digest != digest {
+		return a, nil, errBadEntry
+	}
+	return a, parts[meteredFile], nil
 }
 
-// seal computes the seal of an entry, which must hold exactly one file of the engine's.
-func (c *cache) seal(entry string) ([]byte, error) {
+// seal computes the seal of an entry, and returns the files that it read, by name. An entry
+// must hold one file of the engine's, and ours.
+func (c *cache) seal(entry string) (seal []byte, parts map[string][]byte, err error) {
 	files, err := filepath.Glob(filepath.Join(entry, "*", "*"))
 	if err != nil || len(files) != 1 {
-		return nil, errBadEntry
+		return nil, nil, errBadEntry
 	}
-	info, err := os.Lstat(files[0])
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxCompiled {
-		return nil, errBadEntry
-	}
-	content, err := os.ReadFile(files[0])
-	if err != nil {
-		return nil, err
-	}
-	name, err := filepath.Rel(entry, files[0])
-	if err != nil {
-		return nil, err
-	}
+	parts = map[string][]byte{}
 	mac := hmac.New(sha256.New, c.key)
-	fmt.Fprintf(mac, "%s\x00%s\x00%d\x00", filepath.Base(entry), name, len(content))
-	_, _ = mac.Write(content)
-	return []byte(hex.EncodeToString(mac.Sum(nil))), nil
+	fmt.Fprintf(mac, "%s\x00", filepath.Base(entry))
+	for _, path := range append(files, filepath.Join(entry, meteredFile), filepath.Join(entry, aboutFile)) {
+		info, err := os.Lstat(path)
+		if err != nil || !info.Mode().IsRegular() || info.Size() > maxCompiled {
+			return nil, nil, errBadEntry
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		name, err := filepath.Rel(entry, path)
+		if err != nil {
+			return nil, nil, err
+		}
+		fmt.Fprintf(mac, "%s\x00%d\x00", name, len(content))
+		_, _ = mac.Write(content)
+		parts[name] = content
+	}
+	return []byte(hex.EncodeToString(mac.Sum(nil))), parts, nil
 }
 
-// adopt seals what was made in the folder made and puts it in the place of entry.
-func (c *cache) adopt(made, entry string) error {
+// adopt seals what was made of a module in the folder made and puts it in the place of entry.
+func (c *cache) adopt(made, entry string, a about, metered []byte) error {
 	final := filepath.Join(made, filepath.Base(entry)) // the seal covers the name that it will have
 	if err := os.Mkdir(final, 0o700); err != nil {
 		return err
@@ -180,7 +222,14 @@ func (c *cache) adopt(made, entry string) error {
 			}
 		}
 	}
-	seal, err := c.seal(final)
+	text, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(writeSynced(filepath.Join(final, aboutFile), text), writeSynced(filepath.Join(final, meteredFile), metered)); err != nil {
+		return err
+	}
+	seal, _, err := c.seal(final)
 	if err != nil {
 		return err
 	}

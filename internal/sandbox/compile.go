@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"time"
 
@@ -42,17 +41,37 @@ func engineConfig(interpreter bool) wazero.RuntimeConfig {
 
 // CompileChild is what the child of [Options.CompileCommand] does: it takes the limits upon
 // itself, reads a module from in, and compiles it into the folder dir, where the engine of
-// the parent finds it. cpu is in seconds. It returns when it is done or refuses; the limits
+// the parent finds it. cpu is what it may use of processor time. It returns when it is done or refuses; the limits
 // may end the process before.
-func CompileChild(in io.Reader, dir string, cpu int) error {
-	if err := limitSelf(cpu, compileMemory); err != nil {
+func CompileChild(in io.Reader, dir string, cpu time.Duration) error {
+	if err := limitSelf(int((cpu+time.Second-1)/time.Second), compileMemory); err != nil {
 		return err
 	}
+	go endBefore(cpu - compileMargin)
 	wasm, err := io.ReadAll(in)
 	if err != nil {
 		return err
 	}
 	return compileInto(context.Background(), dir, wasm)
+}
+
+const (
+	// compileMargin is how much before its limit the child ends itself: the system's own limit
+	// is in whole seconds, and a process takes a while to start and to end.
+	compileMargin = 200 * time.Millisecond
+	compileStep   = 20 * time.Millisecond
+	// exitTooSlow is the child's code for that.
+	exitTooSlow = 66
+)
+
+// endBefore ends this process when it has used so much processor time. The compiler cannot
+// be asked to stop.
+func endBefore(limit time.Duration) {
+	for range time.Tick(compileStep) {
+		if processorTime() >= limit {
+			os.Exit(exitTooSlow)
+		}
+	}
 }
 
 // compileInto fills dir with what the engine makes of a module.
@@ -66,23 +85,31 @@ func compileInto(ctx context.Context, dir string, wasm []byte) error {
 	return errors.Join(err, r.Close(ctx), files.Close(ctx))
 }
 
-// compiled makes sure that the cache has the machine code of a module, and returns the
-// folder. A missing or damaged entry is made, in the child where there is one.
-func (e *Engine) compiled(ctx context.Context, m *Module, wasm []byte) (string, error) {
+// recall takes a module from the cache: what was found out about it when it was rewritten,
+// and the folder with its machine code. A damaged entry is thrown away.
+func (e *Engine) recall(m *Module) bool {
+	if e.cache == nil {
+		return false
+	}
 	entry := e.cache.entry(m.digest)
-	err := e.cache.verify(entry)
+	a, metered, err := e.cache.recall(entry, m.digest)
 	if err == nil {
-		return entry, nil
+		m.info, m.depth, m.metered, m.dir = a.Info, a.Depth, metered, entry
+		return true
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		e.opts.Logger.Warn("a compiled module is made again", "module", m.name, "reason", err)
-		if err := os.RemoveAll(entry); err != nil {
-			return "", err
-		}
+		_ = os.RemoveAll(entry)
 	}
+	return false
+}
+
+// make fills the cache with the machine code of a module, in the child where there is one.
+func (e *Engine) make(ctx context.Context, m *Module) error {
+	entry, wasm := e.cache.entry(m.digest), m.metered
 	made, err := os.MkdirTemp(e.cache.dir, newPrefix)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer os.RemoveAll(made)
 	start := time.Now()
@@ -96,15 +123,16 @@ func (e *Engine) compiled(ctx context.Context, m *Module, wasm []byte) (string, 
 		err = compileInto(ctx, made, wasm)
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := sameEngine(made); err != nil {
-		return "", err
+		return err
 	}
 	if took := time.Since(start); took > progressAfter {
 		e.opts.Logger.Info("compiled a module", "module", m.name, "seconds", took.Seconds(), "bytes", len(wasm))
 	}
-	return entry, e.cache.adopt(made, entry)
+	m.dir = entry
+	return e.cache.adopt(made, entry, about{m.digest, m.depth, m.info}, wasm)
 }
 
 // sameEngine checks that the engine of this process will find what was made: it keeps files
@@ -122,14 +150,13 @@ func sameEngine(made string) error {
 }
 
 // compileOutside runs the child. The child has no environment and no files but the folder.
-func (e *Engine) compileOutside(ctx context.Context, dir string, m *Module, wasm []byte) error {
+func (e *Engine) compileOutside(outer context.Context, dir string, m *Module, wasm []byte) error {
 	budget := compileBudget(m.info.CodeBytes)
-	seconds := int((budget + time.Second - 1) / time.Second)
 	// The child's own limit counts processor time. This one is for a machine that does not
 	// run it, and for a child that does not keep its word.
-	ctx, cancel := context.WithTimeout(ctx, 5*budget)
+	ctx, cancel := context.WithTimeout(outer, 5*budget)
 	defer cancel()
-	command := append(e.opts.CompileCommand[1:len(e.opts.CompileCommand):len(e.opts.CompileCommand)], dir, strconv.Itoa(seconds))
+	command := append(e.opts.CompileCommand[1:len(e.opts.CompileCommand):len(e.opts.CompileCommand)], dir, budget.String())
 	child := exec.CommandContext(ctx, e.opts.CompileCommand[0], command...)
 	child.Stdin = bytes.NewReader(wasm)
 	child.Env = []string{"GOTRACEBACK=none"}
@@ -141,14 +168,21 @@ func (e *Engine) compileOutside(ctx context.Context, dir string, m *Module, wasm
 	if err == nil {
 		return nil
 	}
+	if err := outer.Err(); err != nil { // the module is not at fault
+		return err
+	}
 	var exit *exec.ExitError
-	switch words := stderr.String(); {
-	case !errors.As(err, &exit):
+	if !errors.As(err, &exit) {
 		return fmt.Errorf("the compiler could not be started: %v", err)
-	case exit.ExitCode() == -1:
-		return fmt.Errorf("compiling it takes more than %d s of processor time; split large functions or build with optimisation", seconds)
+	}
+	used := exit.UserTime() + exit.SystemTime()
+	switch words := stderr.String(); {
+	case exit.ExitCode() == exitTooSlow, exit.ExitCode() == -1 && used >= budget-compileMargin, ctx.Err() != nil:
+		return fmt.Errorf("compiling it takes more than %.1f s of processor time; split large functions or build with optimisation", budget.Seconds())
 	case strings.Contains(words, "out of memory") || strings.Contains(words, "cannot allocate"):
 		return fmt.Errorf("compiling it takes more than %d MiB of memory; split large functions or build with optimisation", compileMemory>>20)
+	case words == "":
+		return fmt.Errorf("the compiler ended without a word (%v); load the module again", exit)
 	default:
 		return errors.New(firstLine(strings.TrimPrefix(words, "avxrt: ")))
 	}

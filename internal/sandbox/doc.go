@@ -23,7 +23,9 @@
 //
 // It does not contain a fault of the engine: guests run in this process. If a guest does not
 // come back although it should have run out of fuel, all that is left is to end the process
-// ([ExitStuck]). State and emits are staged here and committed by package runtime.
+// ([ExitStuck]). [Module.Verify] translates a module for the interpreter in this process, which
+// asks for some 250 bytes of memory for each byte of the file. State and emits are staged here
+// and committed by package runtime.
 //
 // # Goroutines
 //

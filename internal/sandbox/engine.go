@@ -5,7 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,13 +21,14 @@ import (
 
 // Options tune an engine.
 type Options struct {
-	// CacheDir keeps compiled modules, so that a restart need not compile again. It is
+	// CacheDir keeps compiled modules, so that a restart need not compile again. It belongs to
+	// one engine at a time: a node's lock on its store sees to that. It is
 	// machine code that is run: the folder is made for its owner alone, and every entry is
 	// sealed. "": none, and every load compiles in this process.
 	CacheDir string
 
 	// CompileCommand is a program with its first arguments that calls [CompileChild] with
-	// its standard input and the two arguments that are added, folder and seconds. Modules
+	// its standard input and the two arguments that are added, folder and time. Modules
 	// that are not in CacheDir, which it needs, are compiled by it: under limits of time and
 	// memory, and away from this process. Nil: they are compiled here, where compiling
 	// cannot be stopped; a module that passes the checks before may then take a minute and
@@ -64,6 +69,9 @@ func NewEngine(_ context.Context, opts Options) (*Engine, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	if err := opts.absolute(); err != nil {
+		return nil, err
+	}
 	e := &Engine{opts: opts}
 	if opts.CacheDir != "" && !opts.Interpreter {
 		var err error
@@ -77,6 +85,22 @@ func NewEngine(_ context.Context, opts Options) (*Engine, error) {
 	e.watch = newWatchdog(opts)
 	e.mu.loading, e.mu.modules = map[string]*sync.Mutex{}, map[*Module]struct{}{}
 	return e, nil
+}
+
+// absolute makes paths independent of the folder in which the child runs.
+func (o *Options) absolute() (err error) {
+	if o.CacheDir != "" {
+		if o.CacheDir, err = filepath.Abs(o.CacheDir); err != nil {
+			return fmt.Errorf("find the folder for compiled modules: %w", err)
+		}
+	}
+	if len(o.CompileCommand) > 0 && strings.ContainsRune(o.CompileCommand[0], filepath.Separator) {
+		o.CompileCommand = slices.Clone(o.CompileCommand)
+		if o.CompileCommand[0], err = filepath.Abs(o.CompileCommand[0]); err != nil {
+			return fmt.Errorf("find the compiler: %w", err)
+		}
+	}
+	return nil
 }
 
 // Close closes every module. No instance may be running.
@@ -100,9 +124,9 @@ type Module struct {
 	digest  string
 	info    wasmbin.Info
 	depth   int
-	names   map[uint32]string
-	lines   *wasmbin.Lines // nil: it carries none
 	metered []byte
+	dir     string // where its machine code is; "" while it is nowhere
+	source  *source
 
 	interpreter bool
 	twin        struct {
@@ -129,23 +153,28 @@ func (e *LoadError) Error() string {
 }
 
 // Load checks and compiles a module. name is for messages. The error is a [*LoadError]
-// where the module is at fault.
+// where the module is at fault; the end of ctx ends a compiler child, and is the error then.
 func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, error) {
-	metered, err := wasmbin.Rewrite(wasm)
-	if err != nil {
-		return nil, &LoadError{name, err.Error()}
-	}
-	if reason := checkContract(metered.Info); reason != "" {
-		return nil, &LoadError{name, reason}
-	}
 	sum := sha256.Sum256(wasm)
-	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), info: metered.Info,
-		depth: metered.Depth, names: metered.Names, lines: metered.Lines(wasm),
-		metered: metered.Wasm, interpreter: e.opts.Interpreter}
+	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), source: &source{wasm: wasm}, interpreter: e.opts.Interpreter}
 	lock := e.lockFor(m.digest) // two compilations of one module into one cache break each other (wazero #2547)
 	lock.Lock()
 	defer lock.Unlock()
-	if err := m.compile(ctx, metered.Wasm); err != nil {
+	if !e.recall(m) {
+		metered, err := wasmbin.Rewrite(wasm)
+		if err != nil {
+			return nil, &LoadError{name, err.Error()}
+		}
+		m.info, m.depth, m.metered = metered.Info, metered.Depth, metered.Wasm
+		m.source.take(metered)
+	}
+	if reason := checkContract(m.info); reason != "" {
+		return nil, &LoadError{name, reason}
+	}
+	if err := m.compile(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, errors.Join(err, m.close(ctx))
+		}
 		return nil, errors.Join(&LoadError{name, firstLine(err.Error())}, m.close(ctx))
 	}
 	e.mu.Lock()
@@ -170,14 +199,15 @@ const maxPages = 1 << 14
 
 // compile gives the module an engine of its own: engines that share a cache in memory mix
 // up types in this version of wazero (#2511). The cache on disk is safe to share.
-func (m *Module) compile(ctx context.Context, wasm []byte) error {
+func (m *Module) compile(ctx context.Context) (err error) {
 	config := engineConfig(m.interpreter)
 	if m.engine.cache != nil && !m.interpreter {
-		dir, err := m.engine.compiled(ctx, m, wasm)
-		if err != nil {
-			return err
+		if m.dir == "" {
+			if err := m.engine.make(ctx, m); err != nil {
+				return err
+			}
 		}
-		if m.cache, err = wazero.NewCompilationCacheWithDir(dir); err != nil {
+		if m.cache, err = wazero.NewCompilationCacheWithDir(m.dir); err != nil {
 			return err
 		}
 		config = config.WithCompilationCache(m.cache)
@@ -192,8 +222,7 @@ func (m *Module) compile(ctx context.Context, wasm []byte) error {
 	if reason := m.checkWASI(); reason != "" {
 		return errors.New(reason)
 	}
-	var err error
-	m.compiled, err = m.wasm.CompileModule(ctx, wasm)
+	m.compiled, err = m.wasm.CompileModule(ctx, m.metered)
 	return err
 }
 

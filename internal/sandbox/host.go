@@ -24,7 +24,7 @@ type hostFunction struct {
 // hostFunctions is the import module of the contract. A test walks it with bad pointers.
 var hostFunctions = map[string]hostFunction{
 	"next":    {"ii", "i", 0, (*Instance).hostNext},
-	"fail":    {"iii", "", 0, (*Instance).hostFail},
+	"fail":    {"iii", "", 400, (*Instance).hostFail},
 	"emit":    {"ii", "i", 400, (*Instance).hostEmit},
 	"reply":   {"ii", "i", 100, (*Instance).hostReply},
 	"kv_get":  {"iiii", "i", 800, (*Instance).hostGet},
@@ -117,11 +117,16 @@ func (i *Instance) view(stack []uint64, at int) []byte {
 func (i *Instance) bytes(ptr, length uint32) []byte {
 	b, ok := i.memory.Read(ptr, length)
 	if !ok {
-		i.trap(TrapPointer, "a pointer outside of the memory was given to the host")
+		i.trap(TrapPointer, outsideMemory)
 	}
 	i.oweBytes(len(b))
 	return b
 }
+
+const outsideMemory = "a pointer outside of the memory was given to the host"
+
+// roomAt is how many bytes of memory there are from ptr on.
+func (i *Instance) roomAt(ptr uint32) int { return int(max(int64(i.memory.Size())-int64(ptr), 0)) }
 
 // answer puts a result on the stack.
 func answer(stack []uint64, n int32) { stack[0] = api.EncodeI32(n) }
@@ -139,6 +144,7 @@ func (i *Instance) give(stack []uint64, at int, value []byte) {
 // hostNext is next(buf, cap).
 func (i *Instance) hostNext(stack []uint64) {
 	s := &i.staged
+	s.asked = true
 	buf, capacity := uint32(stack[0]), int32(stack[1])
 	if !s.held && !i.advance() {
 		answer(stack, 0)
@@ -172,6 +178,8 @@ func (i *Instance) advance() bool {
 	}
 	s.current = ev
 	s.pulled++
+	i.words = lastWords{} // what was said about another event explains nothing
+	i.random.source = nil // and its randomness begins anew, also when it is run again
 	i.current.Store(uint64(ev.Seq))
 	return true
 }
@@ -182,10 +190,12 @@ const maxMessage = 1024
 // hostFail is fail(code, msg, len). Outside of an event there is nothing to fail.
 func (i *Instance) hostFail(stack []uint64) {
 	code := abi.FailCode(int32(stack[0]))
-	message := clean(i.view(stack, 1), maxMessage)
+	text := i.view(stack, 1)
 	if i.staged.current == nil || i.staged.failure != nil {
 		return
 	}
+	i.owe(min(len(text), maxMessage) / logBytesPerFuel)
+	message := clean(text, maxMessage)
 	if code < abi.FailRetry || code > abi.FailStop && code < abi.FailApplication {
 		i.trap(TrapWasm, "fail was called with a code that the contract does not have")
 	}
@@ -273,9 +283,9 @@ func (i *Instance) hostReply(stack []uint64) {
 
 // hostConf is conf(k, klen, buf, cap).
 func (i *Instance) hostConf(stack []uint64) {
-	key := string(i.view(stack, 0))
-	value, ok := i.config.Conf[key]
-	if key == "avx.abi" {
+	key := i.view(stack, 0)
+	value, ok := i.config.Conf[string(key)]
+	if string(key) == "avx.abi" {
 		value, ok = hostVersion, true
 	}
 	if !ok {
@@ -294,12 +304,16 @@ func (i *Instance) hostLog(stack []uint64) {
 
 func (i *Instance) logLine(level int, message []byte) {
 	n := &i.staged.event.logLines
-	if *n++; i.config.OnLog == nil || *n > i.limits.LogLines {
+	if *n++; *n > i.limits.LogLines {
+		i.dropped++
+		return
+	}
+	if i.config.OnLog == nil {
 		return
 	}
 	line := LogLine{Level: min(max(level, 0), 4), Message: clean(message, 4*maxMessage)}
 	if *n == i.limits.LogLines {
-		line.Message += " … further lines of this event are dropped (limits)"
+		line.Message += " … further lines of this event are dropped (limits.log_lines)"
 	}
 	if i.staged.current != nil {
 		line.Seq = i.staged.current.Seq
@@ -344,13 +358,18 @@ type lineWriter struct {
 	rest  []byte
 }
 
-// write takes bytes and passes whole lines on.
+// lineFuel is the price of a printed line, besides its bytes.
+const lineFuel = 200
+
+// write takes bytes, for which the caller has paid, and passes whole lines on.
 func (w *lineWriter) write(b []byte) {
 	for {
 		end := bytes.IndexByte(b, '\n')
 		if end < 0 {
 			break
 		}
+		w.i.owe(lineFuel)
+		w.i.pay()
 		line := append(w.rest, b[:end]...)
 		if w.level == 3 {
 			w.i.words.hear(clean(line, maxMessage))

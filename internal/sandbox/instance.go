@@ -51,6 +51,7 @@ type Instance struct {
 	stdout    lineWriter
 	stderr    lineWriter
 	words     lastWords
+	dropped   int // log lines of the run
 	dead      bool
 	startFuel int64 // what _initialize and avx_init burnt
 
@@ -76,6 +77,9 @@ func (m *Module) Instantiate(_ context.Context, config Config, state StateReader
 	}
 	i.stdout, i.stderr = lineWriter{i: i, level: 2}, lineWriter{i: i, level: 3}
 	i.meter.depth = uint64(m.depth)
+	if d := i.limits.Depth; d > 0 {
+		i.meter.depth = uint64(min(m.depth, d))
+	}
 	i.ctx = context.WithValue(context.Background(), instanceKey{}, i)
 	i.batch = Batch{State: state, ReadOnly: true, Next: func() *abi.Event { return nil }}
 	i.staged.reset()
@@ -104,6 +108,7 @@ func (i *Instance) start() error {
 	}
 	i.guest = guest
 	i.ready(guest)
+	i.meter.counter.Set(withFuel(i.meter.depth, fuelLeft(i.meter.counter.Get())))
 	i.run = guest.ExportedFunction(abi.ExportRun)
 	for _, name := range []string{abi.ExportInitialize, abi.ExportInit} {
 		f := guest.ExportedFunction(name)
@@ -137,13 +142,13 @@ func (i *Instance) ready(guest api.Module) {
 func (i *Instance) Run(_ context.Context, b Batch) Result {
 	start := time.Now()
 	i.meter.begin(i.limits.Fuel, i.limits.Time)
-	i.batch, i.trapped, i.words = b, nil, lastWords{}
+	i.batch, i.trapped, i.words, i.dropped = b, nil, lastWords{}, 0
 	i.staged.reset()
 	i.stack[0] = 0
 	err := i.run.CallWithStack(i.ctx, i.stack[:])
 	i.meter.end()
 	result := i.finish(err, int32(i.stack[0]))
-	result.Elapsed, result.Fuel = time.Since(start), i.meter.spent+i.meter.used()
+	result.Elapsed, result.Fuel, result.Dropped = time.Since(start), i.meter.spent+i.meter.used(), i.dropped
 	i.dead = i.dead || result.Failure != nil || result.Trap != nil
 	return result
 }
@@ -162,6 +167,10 @@ func (i *Instance) finish(err error, code int32) Result {
 		failure = &Failure{Code: abi.FailRetry, Message: fmt.Sprintf("avx_run returned %d: the guest declares itself broken", code)}
 	case code != 0:
 		trap = &Trap{Kind: TrapExit, Message: fmt.Sprintf("avx_run returned %d outside of any event", code)}
+	case !s.asked: // it would be run again at once, and for ever
+		trap = &Trap{Kind: TrapExit, Message: "avx_run returned without asking for an event; it must call next until that answers 0"}
+	case s.held: // it never saw the event, so it cannot have handled it
+		trap = &Trap{Kind: TrapExit, Message: fmt.Sprintf("avx_run returned although the event of %d bytes did not fit into its buffer; give next a larger one", abi.FrameLen(s.current))}
 	default:
 		s.fold()
 	}
@@ -178,7 +187,9 @@ func (i *Instance) explain(err error) *Trap {
 	if trap == nil {
 		trap = i.explainError(err)
 	}
-	trap.Fuel = i.meter.used()
+	if !i.meter.fresh { // else the account is still that of the event before
+		trap.Fuel = i.meter.used()
+	}
 	return trap
 }
 
@@ -192,11 +203,18 @@ func (i *Instance) explainError(err error) *Trap {
 		return &Trap{Kind: TrapExit, Message: message}
 	}
 	trap := &Trap{Kind: TrapWasm, Message: firstLine(err.Error()), Where: i.module.where(err.Error())}
+	if trap.Message == unreachable && i.words.reason != "" { // how a program in Go ends when it has said why
+		trap.Message = i.words.String()
+		return trap
+	}
 	if trap.Where != "" {
 		trap.Message += " in " + trap.Where
 	}
 	return trap
 }
+
+// unreachable is how the engine calls the instruction.
+const unreachable = "unreachable"
 
 // Usable says whether the instance may run again.
 func (i *Instance) Usable() bool { return !i.dead }
@@ -276,6 +294,7 @@ type staged struct {
 	reply           []byte
 
 	current *abi.Event // in hand; nil: none
+	asked   bool       // the guest called next
 	ended   bool       // the guest was told that there are no more
 	held    bool       // current did not fit into the guest's buffer and is given by the next call
 	failure *Failure

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"syscall"
+	"time"
 )
 
 const (
@@ -23,4 +24,13 @@ func limitSelf(cpuSeconds int, data uint64) error {
 		}
 	}
 	return nil
+}
+
+// processorTime is what this process has used.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

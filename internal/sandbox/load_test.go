@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -39,9 +38,9 @@ const compileVerb = "compile-module"
 // know, but without the race detector, which needs memory that the limits do not give.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && os.Args[1] == compileVerb {
-		seconds, err := strconv.Atoi(os.Args[3])
+		limit, err := time.ParseDuration(os.Args[3])
 		if err == nil {
-			err = sandbox.CompileChild(os.Stdin, os.Args[2], seconds)
+			err = sandbox.CompileChild(os.Stdin, os.Args[2], limit)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -171,6 +170,43 @@ func runDamaged(m *sandbox.Module) {
 	i.Run(context.Background(), sandbox.Batch{Next: feed(1, "emit out.x y"), State: memState{"a": "b"}})
 }
 
+// damages are what may befall an entry of the cache in the folder dir; path is the machine code.
+func damages(dir string) map[string]func(path string) error {
+	return map[string]func(path string) error{
+		"flipped": func(path string) error {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			b[len(b)/2] ^= 1
+			return os.WriteFile(path, b, 0o600)
+		},
+		"cut":     func(path string) error { return os.Truncate(path, 100) },
+		"gone":    os.Remove,
+		"no seal": func(path string) error { return os.Remove(filepath.Join(filepath.Dir(filepath.Dir(path)), "seal")) },
+		"another": func(path string) error { return os.WriteFile(path+"2", []byte("x"), 0o600) },
+		"link": func(path string) error {
+			return errors.Join(os.Rename(path, path+".away"), os.Symlink(path+".away", path), os.Rename(path+".away", dir+"/away"))
+		},
+		"metered": func(path string) error {
+			metered := filepath.Join(filepath.Dir(filepath.Dir(path)), "metered.wasm")
+			b, err := os.ReadFile(metered)
+			if err != nil {
+				return err
+			}
+			b[len(b)/2] ^= 1
+			return os.WriteFile(metered, b, 0o600)
+		},
+		"about gone": func(path string) error {
+			return os.Remove(filepath.Join(filepath.Dir(filepath.Dir(path)), "about.json"))
+		},
+		"about another": func(path string) error {
+			return os.WriteFile(filepath.Join(filepath.Dir(filepath.Dir(path)), "about.json"), []byte("{}"), 0o600)
+		},
+		"other key": func(string) error { return os.WriteFile(filepath.Join(dir, "key"), make([]byte, 32), 0o600) },
+	}
+}
+
 // TestCacheHeals damages the compiled module in every way and expects it to be made again.
 func TestCacheHeals(t *testing.T) {
 	dir := t.TempDir()
@@ -201,24 +237,7 @@ func TestCacheHeals(t *testing.T) {
 	if again, _ := os.Stat(machineCode()); !info.ModTime().Equal(again.ModTime()) {
 		t.Error("it was compiled again although it was there")
 	}
-	for what, damage := range map[string]func(path string) error{
-		"flipped": func(path string) error {
-			b, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			b[len(b)/2] ^= 1
-			return os.WriteFile(path, b, 0o600)
-		},
-		"cut":     func(path string) error { return os.Truncate(path, 100) },
-		"gone":    os.Remove,
-		"no seal": func(path string) error { return os.Remove(filepath.Join(filepath.Dir(filepath.Dir(path)), "seal")) },
-		"another": func(path string) error { return os.WriteFile(path+"2", []byte("x"), 0o600) },
-		"link": func(path string) error {
-			return errors.Join(os.Rename(path, path+".away"), os.Symlink(path+".away", path), os.Rename(path+".away", dir+"/away"))
-		},
-		"other key": func(string) error { return os.WriteFile(filepath.Join(dir, "key"), make([]byte, 32), 0o600) },
-	} {
+	for what, damage := range damages(dir) {
 		before, err := os.Stat(machineCode())
 		if err != nil {
 			t.Fatal(err)

@@ -128,7 +128,7 @@ func (i *Instance) grant() {
 	m := &i.meter
 	x := m.counter.Get()
 	if x&depthUnderflow != 0 {
-		i.trap(TrapDepth, "calls are nested too deeply; use a loop, or smaller functions")
+		i.trap(TrapDepth, "calls are nested too deeply (limits.depth); use a loop, or smaller functions")
 	}
 	i.checkTime()
 	need := -fuelLeft(x)

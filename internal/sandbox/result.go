@@ -11,6 +11,7 @@ type Limits struct {
 	Fuel       int64         // about one for each instruction; default 1,000 million, some 300 ms
 	Time       time.Duration // default 1 s; fuel is what stops a guest, this is for a store that is slow
 	Memory     int64         // of an instance, bytes; default 16 MiB
+	Depth      int           // of recursion, in units of a frame or more; default and most wasmbin's 1,900
 	Emits      int           // default 256
 	EmitBytes  int           // default 1 MiB
 	StateBytes int           // keys and values written, and 64 for each write; default 4 MiB
@@ -65,6 +66,7 @@ type Result struct {
 	Trap    *Trap
 	Elapsed time.Duration
 	Fuel    int64 // burnt by the whole run
+	Dropped int   // log lines over Limits.LogLines
 }
 
 // Emit is an event that the guest emitted. Topic, key, data, headers, content type and

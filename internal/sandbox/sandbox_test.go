@@ -268,6 +268,13 @@ func TestDeterminism(t *testing.T) {
 	if a, b := once("s", 5), once("s", 5); a != b || a == "" {
 		t.Errorf("the same event gave %q and %q", a, b)
 	}
+	i := instantiate(t, m, testConfig, memState{})
+	again := func() string {
+		return string(i.Run(context.Background(), sandbox.Batch{Next: feed(5, "rand;rand;now"), State: memState{}}).Reply)
+	}
+	if a, b := again(), again(); a != b || a == "" {
+		t.Errorf("the same event on the same instance gave %q and %q", a, b)
+	}
 	if once("s", 5) == once("s", 6) || once("s", 5) == once("t", 5) {
 		t.Error("another event or subscriber has the same randomness")
 	}

@@ -39,27 +39,23 @@ func (i *Instance) get(key []byte) ([]byte, bool) {
 
 // hostSet is kv_set(k, klen, v, vlen).
 func (i *Instance) hostSet(stack []uint64) {
-	key, value := i.view(stack, 0), i.view(stack, 2)
-	if len(value) > abi.MaxStateValueBytes {
-		answer(stack, int32(abi.TooLarge))
-		return
-	}
-	answer(stack, int32(i.write(Write{Key: bytes.Clone(key), Value: bytes.Clone(value)})))
+	answer(stack, int32(i.write(Write{Key: i.view(stack, 0), Value: i.view(stack, 2)})))
 }
 
 // hostDel is kv_del(k, klen).
 func (i *Instance) hostDel(stack []uint64) {
-	key := i.view(stack, 0)
-	answer(stack, int32(i.write(Write{Key: bytes.Clone(key), Delete: true})))
+	answer(stack, int32(i.write(Write{Key: i.view(stack, 0), Delete: true})))
 }
 
+// write stages a write whose key and value are the guest's memory: they are copied when
+// nothing speaks against it.
 func (i *Instance) write(w Write) abi.Status {
-	if status := i.writable(); status != 0 {
-		return status
-	}
 	s := &i.staged.event
+	status := i.writable()
 	switch {
-	case len(w.Key) > abi.MaxStateKeyBytes:
+	case status != 0:
+		return status
+	case len(w.Key) > abi.MaxStateKeyBytes || len(w.Value) > abi.MaxStateValueBytes:
 		return abi.TooLarge
 	case len(w.Key) == 0:
 		return abi.Invalid
@@ -70,7 +66,7 @@ func (i *Instance) write(w Write) abi.Status {
 	if s.writes == nil {
 		s.writes = map[string]Write{}
 	}
-	s.writes[string(w.Key)] = w
+	s.writes[string(w.Key)] = Write{Key: bytes.Clone(w.Key), Value: bytes.Clone(w.Value), Delete: w.Delete}
 	return 0
 }
 
@@ -86,12 +82,15 @@ const scanEntry = 8
 func (i *Instance) hostScan(stack []uint64) {
 	prefix, after := bytes.Clone(i.view(stack, 0)), bytes.Clone(i.view(stack, 2))
 	buf, capacity := uint32(stack[4]), int(max(int32(stack[5]), 0))
-	p := &packer{capacity: capacity}
+	// Without the bound a guest of a few pages could have the host collect gigabytes.
+	p := &packer{capacity: min(capacity, i.roomAt(buf))}
 	i.scan(prefix, after, p.add)
 	i.checkTime()
 	switch {
-	case p.need > 0: // not even the first entry fits
+	case p.need > capacity: // not even the first entry fits
 		answer(stack, int32(p.need))
+	case p.need > 0: // it does by what the guest says, but not into its memory
+		i.trap(TrapPointer, outsideMemory)
 	default:
 		copy(i.bytes(buf, uint32(len(p.out))), p.out)
 		answer(stack, int32(len(p.out)))
@@ -124,8 +123,9 @@ const scanFuel = 16
 
 // scan merges what the run has written with the committed state, in the order of keys.
 func (i *Instance) scan(prefix, after []byte, fn func(key, value []byte) bool) {
+	i.owe(scanFuel * (len(i.staged.writes) + len(i.staged.event.writes)))
+	i.pay()
 	own := i.ownWrites(string(prefix), string(after))
-	i.owe(scanFuel * len(own))
 	open := true
 	emit := func(w Write) { open = open && (w.Delete || fn(w.Key, w.Value)) }
 	err := i.batch.State.Scan(prefix, after, func(key, value []byte) bool {

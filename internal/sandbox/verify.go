@@ -51,8 +51,8 @@ func (m *Module) interpreted(ctx context.Context) (*Module, error) {
 	if m.twin.module != nil {
 		return m.twin.module, nil
 	}
-	t := &Module{engine: m.engine, name: m.name, digest: m.digest, info: m.info, depth: m.depth, names: m.names, lines: m.lines, interpreter: true}
-	if err := t.compile(ctx, m.metered); err != nil {
+	t := &Module{engine: m.engine, name: m.name, digest: m.digest, info: m.info, depth: m.depth, metered: m.metered, source: m.source, interpreter: true}
+	if err := t.compile(ctx); err != nil {
 		_ = t.close(ctx)
 		return nil, err
 	}

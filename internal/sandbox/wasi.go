@@ -39,6 +39,7 @@ func instantiateWASI(ctx context.Context, r wazero.Runtime) error {
 const (
 	maxVectors = 1024 // of one fd_write
 	maxPolled  = 64   // of one poll_oneoff
+	maxWritten = 64 << 10
 )
 
 // wasiWrite is fd_write(fd, iovs, n, nwritten): what is written becomes log lines.
@@ -65,10 +66,15 @@ func (i *Instance) wasiWrite(stack []uint64) {
 			answer(stack, wasiFault)
 			return
 		}
-		i.owe(len(text)/logBytesPerFuel + 1)
-		i.pay()
-		lines.write(text)
 		written += uint32(len(text))
+		i.owe(1)
+		for len(text) > 0 { // whoever cannot pay for all does not owe all
+			n := min(len(text), maxWritten)
+			i.owe(n / logBytesPerFuel)
+			i.pay()
+			lines.write(text[:n])
+			text = text[n:]
+		}
 	}
 	if !i.memory.WriteUint32Le(result, written) {
 		answer(stack, wasiFault)

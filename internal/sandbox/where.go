@@ -6,7 +6,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf16"
+
+	"github.com/avx-platform/avxrt/internal/wasmbin"
 )
 
 // frameLine is how the engine prints a frame that has no name (ours never have), and
@@ -16,24 +19,59 @@ var (
 	offsetLine = regexp.MustCompile(`^\t\t0x([0-9a-f]+): `)
 )
 
+// source is a module as it came, for the names and lines that a trap is told with. A module
+// that comes from the cache was not rewritten, and is when the first trap asks.
+type source struct {
+	mu struct {
+		sync.Mutex
+		known bool
+		names map[uint32]string // of functions
+		lines *wasmbin.Lines    // nil: it carries none
+	}
+	wasm []byte
+}
+
+func (s *source) take(r *wasmbin.Rewritten) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keep(r)
+}
+
+func (s *source) keep(r *wasmbin.Rewritten) {
+	s.mu.known, s.mu.names, s.mu.lines = true, r.Names, r.Lines(s.wasm)
+}
+
+// places finds names and lines. Whoever asks meanwhile waits: one look is enough for all.
+func (s *source) places() (names map[uint32]string, lines *wasmbin.Lines) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.mu.known {
+		if r, err := wasmbin.Rewrite(s.wasm); err == nil { // it did not fail when it was made
+			s.keep(r)
+		}
+	}
+	return s.mu.names, s.mu.lines
+}
+
 // where names the innermost place in an engine's error that people know: source line,
 // function, or both. "" if there is none.
 func (m *Module) where(trace string) string {
 	name := ""
+	names, lines := m.source.places()
 	for line := range strings.Lines(trace) {
 		if f := frameLine.FindStringSubmatch(line); f != nil {
 			index, _ := strconv.ParseUint(f[1], 10, 32)
-			if known := m.names[uint32(index)]; name == "" {
+			if known := names[uint32(index)]; name == "" {
 				name = known
 			}
 			continue
 		}
 		f := offsetLine.FindStringSubmatch(line)
-		if f == nil || m.lines == nil {
+		if f == nil || lines == nil {
 			continue
 		}
 		offset, _ := strconv.ParseUint(f[1], 16, 32)
-		if at := m.lines.At(uint32(offset)); at != "" {
+		if at := lines.At(uint32(offset)); at != "" {
 			if name == "" {
 				return at
 			}
@@ -70,8 +108,6 @@ func (i *Instance) assemblyScript(ptr uint32) string {
 // panic with the first line of source that is not the runtime's.
 type lastWords struct{ reason, place string }
 
-var goPlace = regexp.MustCompile(`^\s+(\S+\.go:\d+)`)
-
 func (w *lastWords) hear(line string) {
 	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
 		*w = lastWords{reason: line}
@@ -80,9 +116,13 @@ func (w *lastWords) hear(line string) {
 	if w.reason == "" || w.place != "" {
 		return
 	}
-	if f := goPlace.FindStringSubmatch(line); f != nil && !strings.HasPrefix(f[1], "runtime/") && !strings.Contains(f[1], "/runtime/") && !strings.Contains(f[1], "/src/runtime") {
-		w.place = f[1][strings.LastIndexByte(f[1], '/')+1:]
+	text := strings.TrimLeft(line, " \t")
+	place, _, _ := strings.Cut(text, " ")
+	file, number, ok := strings.Cut(place, ".go:")
+	if _, err := strconv.Atoi(number); !ok || err != nil || text == line || strings.HasPrefix(file, "runtime/") || strings.Contains(file, "/runtime/") {
+		return
 	}
+	w.place = place[strings.LastIndexByte(place, '/')+1:]
 }
 
 func (w *lastWords) String() string {

@@ -41,6 +41,27 @@ func TestTrapNamesTheLine(t *testing.T) {
 	}
 }
 
+// TestTrapNamesTheLineFromTheCache: a module that comes from the cache was not rewritten by
+// this process, and its traps name the line all the same.
+func TestTrapNamesTheLineFromTheCache(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		e, err := sandbox.NewEngine(context.Background(), sandbox.Options{CacheDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = e.Close(context.Background()) })
+		m := load(t, e, "testdata/planted.wasm")
+		for range 2 {
+			i := instantiate(t, m, testConfig, memState{})
+			r := i.Run(context.Background(), sandbox.Batch{Next: feed(1, "divide"), State: memState{}})
+			if want := fmt.Sprintf("planted.c:%d", plantedLine(t, "divide")); r.Trap == nil || !strings.Contains(r.Trap.Message, want) {
+				t.Errorf("%s, want %s", printResult(r), want)
+			}
+		}
+	}
+}
+
 // TestAbort: what AssemblyScript says when it gives up is the trap's message.
 func TestAbort(t *testing.T) {
 	e := newEngine(t)

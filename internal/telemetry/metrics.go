@@ -100,6 +100,7 @@ var subscriberMetrics = []subscriberMetric{
 	subscriber("dead_letters_total", "Events given up since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.DeadLetters) }),
 	subscriber("lost_events_total", "Events that left the log before they were handled, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Lost) }),
 	subscriber("execution_seconds_total", "Time spent in the guest.", counter, func(s *runtime.SubscriberStatus) float64 { return s.ExecSeconds }),
+	subscriber("log_lines_dropped_total", "Log lines of the guest over limits.log_lines, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.LogDropped) }),
 	subscriber("fuel_total", "Fuel burnt, about one for each instruction, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Fuel) }),
 	subscriber("verified_runs_total", "Runs that were done again on the interpreter and compared, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Verified) }),
 	subscriber("differing_runs_total", "Compared runs that came out otherwise, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Differences) }),

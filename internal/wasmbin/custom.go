@@ -1,6 +1,9 @@
 package wasmbin
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // custom looks into a custom section. What is in there is advice for tools: damage is no
 // reason to refuse the module, so errors inside of it end the look and no more.
@@ -8,6 +11,10 @@ func (s *scanner) custom() {
 	outer := s.reader
 	name := s.name()
 	if s.err != nil {
+		return
+	}
+	if len(s.m.info.Custom) == maxCustom {
+		s.fail(outer.at, fmt.Sprintf("more than %d custom sections", maxCustom), "strip the module")
 		return
 	}
 	s.m.info.Custom = append(s.m.info.Custom, Section{name, s.end - s.at})
@@ -70,7 +77,7 @@ func (m *module) functionNames() map[uint32]string {
 			inner := &reader{b: m.bytes, at: r.at, end: next}
 			inner.vector(func() {
 				index, name := inner.u32(), inner.name()
-				if inner.err == nil {
+				if inner.err == nil && int(index) < len(m.funcs) {
 					names[index] = printable(name)
 				}
 			})

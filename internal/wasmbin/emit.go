@@ -4,6 +4,7 @@ package wasmbin
 type emitter struct {
 	asm
 	p       *planner
+	most    int    // bytes of all bodies; who sees more gives up
 	counter uint32 // index of the counter's global
 	refill  uint32 // index of the host function that grants fuel
 	fill    uint32 // indices of the helpers
@@ -36,6 +37,9 @@ func (e *emitter) body(v int) {
 		d := &e.p.edits[i]
 		if !d.on {
 			continue
+		}
+		if len(e.out) > e.most {
+			return
 		}
 		e.source(at, d.at)
 		e.edit(d)

@@ -68,31 +68,22 @@ func (p *planner) watchFloats() {
 		return
 	}
 	shown := info.float == floatNone && i.op != opDrop && !p.keepsOpen(i)
-	for h := max(p.height-pops, 0); h < p.height && h < len(p.marks); h++ {
-		if mark := p.marks[h]; mark >= 0 {
-			p.edits[mark].on = p.edits[mark].on || shown
-			p.edits[mark].settled = true
-			p.marks[h] = -1
-		}
+	for n := len(p.pending) - 1; n >= 0 && p.pending[n].height >= p.height-pops; n-- {
+		p.edits[p.pending[n].edit].on = shown
+		p.pending = p.pending[:n]
 	}
 }
 
 // settle makes all that are still open canonical: the flow may take them anywhere.
 func (p *planner) settle() {
 	for _, e := range p.pending {
-		if !p.edits[e.edit].settled {
-			p.edits[e.edit].on, p.edits[e.edit].settled = true, true
-			p.marks[e.height] = -1
-		}
+		p.edits[e.edit].on = true
 	}
 	p.pending = p.pending[:0]
 }
 
 // markFloats notes that the value just pushed may be any NaN.
 func (p *planner) markFloats() {
-	for len(p.marks) < p.height {
-		p.marks = append(p.marks, -1)
-	}
 	f := ops[p.ins.op].float
 	if i := &p.ins; (i.op == opLocalGet || i.op == opLocalTee) && p.keepsOpen(i) {
 		f = p.lazy[i.a]
@@ -100,7 +91,6 @@ func (p *planner) markFloats() {
 	if f < float32Make || p.height == 0 {
 		return
 	}
-	p.marks[p.height-1] = int32(len(p.edits))
 	p.pending = append(p.pending, openNaN{p.height - 1, len(p.edits)})
 	p.edits = append(p.edits, edit{kind: editNaN, arg: uint32(f), at: p.ins.end, end: p.ins.end})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,7 +56,8 @@ var errOutOfFuel = errors.New("out of fuel")
 
 // meter lets one guest burn a budget and keeps count.
 type meter struct {
-	left int64 // not granted yet
+	left  int64 // not granted yet
+	ended bool  // it ended a guest
 }
 
 const meterSlice = 1000
@@ -64,10 +66,12 @@ func (m *meter) refill(_ context.Context, guest api.Module, _ []uint64) {
 	g := guest.ExportedGlobal(wasmbin.MeterCounter).(api.MutableGlobal)
 	x := g.Get()
 	if x&(1<<(wasmbin.FuelShift-1)) != 0 {
+		m.ended = true
 		panic(errors.New("too deep"))
 	}
 	for int64(x) < 0 {
 		if m.left <= 0 {
+			m.ended = true
 			panic(errOutOfFuel)
 		}
 		grant := min(m.left, meterSlice)
@@ -79,14 +83,38 @@ func (m *meter) refill(_ context.Context, guest api.Module, _ []uint64) {
 
 // outcome is what running a module showed.
 type outcome struct {
+	cut     bool // the meter ended something
 	traps   []bool
 	results []uint64
+	types   []api.ValueType
 	fuel    int64
 	memory  []byte
 }
 
-// execute calls every export of a module that takes numbers, with zeros, on one engine.
-func execute(t *testing.T, config wazero.RuntimeConfig, r *wasmbin.Rewritten) (out outcome, ok bool) {
+// same says whether results are the same but for the bits of NaNs, which the rewriter chooses.
+func (o outcome) same(p outcome) bool {
+	if !slices.Equal(o.traps, p.traps) || !slices.Equal(o.types, p.types) {
+		return false
+	}
+	for k, t := range o.types {
+		a, b := o.results[k], p.results[k]
+		switch {
+		case a == b || t == v128:
+		case t == api.ValueTypeF32 && math.IsNaN(float64(api.DecodeF32(a))) && math.IsNaN(float64(api.DecodeF32(b))):
+		case t == api.ValueTypeF64 && math.IsNaN(api.DecodeF64(a)) && math.IsNaN(api.DecodeF64(b)):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// v128 is a vector, which has two results.
+const v128 = api.ValueType(0x7b)
+
+// execute calls every export of a module with zeros, on one engine. Without a meter the module
+// is one that was not rewritten, and is known to end.
+func execute(t *testing.T, config wazero.RuntimeConfig, wasm []byte, metered *wasmbin.Rewritten) (out outcome, ok bool) {
 	ctx := context.Background()
 	rt := wazero.NewRuntimeWithConfig(ctx, config.WithCoreFeatures(api.CoreFeaturesV2).WithMemoryLimitPages(64))
 	defer rt.Close(ctx)
@@ -96,7 +124,7 @@ func execute(t *testing.T, config wazero.RuntimeConfig, r *wasmbin.Rewritten) (o
 	if _, err := host.Instantiate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	compiled, err := rt.CompileModule(ctx, r.Wasm)
+	compiled, err := rt.CompileModule(ctx, wasm)
 	if err != nil {
 		return out, false
 	}
@@ -104,7 +132,7 @@ func execute(t *testing.T, config wazero.RuntimeConfig, r *wasmbin.Rewritten) (o
 	if err != nil {
 		return out, false
 	}
-	g := guest.ExportedGlobal(wasmbin.MeterCounter).(api.MutableGlobal)
+	g, _ := guest.ExportedGlobal(wasmbin.MeterCounter).(api.MutableGlobal)
 	names := []string{}
 	for name := range compiled.ExportedFunctions() {
 		names = append(names, name)
@@ -113,7 +141,9 @@ func execute(t *testing.T, config wazero.RuntimeConfig, r *wasmbin.Rewritten) (o
 	for _, name := range names {
 		f := guest.ExportedFunction(name)
 		m.left = 50_000
-		g.Set(uint64(r.Depth))
+		if metered != nil {
+			g.Set(uint64(metered.Depth))
+		}
 		params := 0
 		for _, p := range f.Definition().ParamTypes() {
 			params++
@@ -129,10 +159,19 @@ func execute(t *testing.T, config wazero.RuntimeConfig, r *wasmbin.Rewritten) (o
 		out.traps = append(out.traps, err != nil)
 		if err == nil {
 			out.results = append(out.results, got...)
+			for _, r := range f.Definition().ResultTypes() {
+				out.types = append(out.types, r)
+				if r == v128 {
+					out.types = append(out.types, r)
+				}
+			}
 		}
-		out.fuel += m.left + int64(g.Get())>>wasmbin.FuelShift
+		if metered != nil {
+			out.fuel += m.left + int64(g.Get())>>wasmbin.FuelShift
+		}
 	}
-	if mem := guest.Memory(); r.Info.Memory.Min > 0 && mem.Size() < 1<<22 {
+	out.cut = m.ended
+	if mem := guest.Memory(); metered != nil && metered.Info.Memory.Min > 0 && mem.Size() < 1<<22 {
 		b, _ := mem.Read(0, mem.Size())
 		out.memory = bytes.Clone(b)
 	}
@@ -155,7 +194,7 @@ func withoutCustom(wasm []byte) []byte {
 }
 
 // FuzzRewrite: what the engine takes as it is it also takes rewritten; what is taken ends
-// within its fuel, and comes to the same on both engines.
+// within its fuel, and comes to the same on both engines, and to the same as before; and nothing runs unpaid.
 func FuzzRewrite(f *testing.F) {
 	seeds(f)
 	ctx := context.Background()
@@ -186,8 +225,8 @@ func FuzzRewrite(f *testing.F) {
 				t.Errorf("that took %v", took)
 			}
 		}()
-		interpreted, ok := execute(t, wazero.NewRuntimeConfigInterpreter(), r)
-		compiled, ok2 := execute(t, wazero.NewRuntimeConfigCompiler(), r)
+		interpreted, ok := execute(t, wazero.NewRuntimeConfigInterpreter(), r.Wasm, r)
+		compiled, ok2 := execute(t, wazero.NewRuntimeConfigCompiler(), r.Wasm, r)
 		if ok != ok2 {
 			t.Fatalf("one engine starts it, the other does not")
 		}
@@ -195,6 +234,16 @@ func FuzzRewrite(f *testing.F) {
 			interpreted.fuel != compiled.fuel || !bytes.Equal(interpreted.memory, compiled.memory) {
 			t.Fatalf("interpreter: %v %x fuel %d\ncompiler: %v %x fuel %d", interpreted.traps, interpreted.results, interpreted.fuel,
 				compiled.traps, compiled.results, compiled.fuel)
+		}
+		if ok && !interpreted.cut {
+			pays(t, "it", wasm)
+		}
+		if !ok || interpreted.cut || slices.Contains(r.Info.Features, "reference-types") { // tables are clamped
+			return
+		}
+		plain, ok := execute(t, wazero.NewRuntimeConfigInterpreter(), withoutCustom(wasm), nil)
+		if !ok || !plain.same(interpreted) {
+			t.Fatalf("before: %v %x\nafter:  %v %x", plain.traps, plain.results, interpreted.traps, interpreted.results)
 		}
 	})
 }

@@ -1,14 +1,8 @@
 package wasmbin
 
 import (
-	"debug/dwarf"
-	"errors"
 	"fmt"
-	"io"
-	"path"
-	"slices"
 	"sort"
-	"strings"
 	"sync"
 )
 
@@ -108,99 +102,4 @@ func (l *Lines) At(offset uint32) string {
 		return ""
 	}
 	return fmt.Sprintf("%s:%d", l.rows[i-1].file, l.rows[i-1].line)
-}
-
-// Bounds of what is read of a module's debugging information.
-const (
-	maxDebugBytes = 32 << 20
-	maxUnits      = 20_000
-	maxRows       = 2_000_000
-)
-
-var errTooMuch = errors.New("too much debugging information")
-
-// read collects the rows of every line table once. The library that reads them is not made
-// for strangers' files: a panic of its is an error like any other.
-func (l *Lines) read() (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("read debugging information: %v", r)
-		}
-	}()
-	data, err := l.open()
-	if err != nil {
-		return err
-	}
-	seen := map[int64]bool{}
-	units := data.Reader()
-	for n := 0; ; n++ {
-		unit, err := units.Next()
-		if err != nil || unit == nil {
-			break
-		}
-		if n > maxUnits {
-			return errTooMuch
-		}
-		table, ok := unit.Val(dwarf.AttrStmtList).(int64)
-		if unit.Tag == dwarf.TagCompileUnit && ok && !seen[table] {
-			seen[table] = true
-			if err := l.unit(data, unit); err != nil {
-				return err
-			}
-		}
-		units.SkipChildren()
-	}
-	slices.SortStableFunc(l.rows, func(a, b lineRow) int { return int(int64(a.at) - int64(b.at)) })
-	return nil
-}
-
-// open gives the debugging sections to the library.
-func (l *Lines) open() (*dwarf.Data, error) {
-	found := map[string][]byte{}
-	total := 0
-	s := &scanner{reader: reader{b: l.wasm, at: 8, end: len(l.wasm)}}
-	for s.at < s.end && s.err == nil {
-		id, size := s.byte(), int(s.u32())
-		end := s.at + size
-		if s.err != nil || end > s.end {
-			break
-		}
-		if id == secCustom {
-			name := s.name()
-			if strings.HasPrefix(name, ".debug_") {
-				found[name] = l.wasm[s.at:end]
-				total += end - s.at
-			}
-		}
-		s.at = end
-	}
-	if total > maxDebugBytes {
-		return nil, errTooMuch
-	}
-	return dwarf.New(found[".debug_abbrev"], nil, nil, found[".debug_info"], found[".debug_line"], nil, found[".debug_ranges"], found[".debug_str"])
-}
-
-func (l *Lines) unit(data *dwarf.Data, unit *dwarf.Entry) error {
-	lines, err := data.LineReader(unit)
-	if err != nil || lines == nil {
-		return nil // a unit without lines
-	}
-	var row dwarf.LineEntry
-	for {
-		switch err := lines.Next(&row); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return nil // what was read is right
-		case len(l.rows) >= maxRows:
-			return errTooMuch
-		}
-		r := lineRow{at: uint32(row.Address), line: row.Line}
-		if row.EndSequence || row.File == nil {
-			r.line = 0
-		} else {
-			r.file = printable(path.Base(row.File.Name))
-		}
-		l.rows = append(l.rows, r)
-	}
 }

@@ -17,6 +17,8 @@ const (
 	maxNameBytes      = 1 << 16
 	maxParams         = 1_000
 	maxTypes          = 20_000
+	maxTypeValues     = 100_000 // parameters and results of all types: their names are ten times as long
+	maxCustom         = 1_000   // custom sections
 	maxImports        = 1_000
 	maxExports        = 10_000
 	maxFunctions      = 100_000 // the largest Go programs have half of that
@@ -69,6 +71,7 @@ type module struct {
 	info      Info
 	sections  []section
 	types     []signature
+	values    int      // parameters and results of types
 	funcs     []uint32 // type index of every function, imported ones first
 	imported  int      // how many of funcs are imported
 	functions []function

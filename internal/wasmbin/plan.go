@@ -26,7 +26,6 @@ const (
 type edit struct {
 	kind    editKind
 	on      bool
-	settled bool // of a NaN: nobody saw it, or somebody will
 	arg     uint32
 	at, end int
 }
@@ -53,20 +52,19 @@ type planner struct {
 	function int // the one in hand
 	segments []segment
 	edits    []edit
-	cur      int     // the segment in hand; -1: out of reach
-	run      int     // the most fuel since the last test
-	wrap     bool    // the body needs a block around it, for its ways out
-	constant int     // value of the i32.const before; -1: there is none
-	marks    []int32 // by height: the edit that would make a NaN there canonical, -1 for other values
-	pending  []openNaN
-	lazy     []float // by local: what its reads may bring, see findLazy; empty: nothing
+	cur      int       // the segment in hand; -1: out of reach
+	run      int       // the most fuel since the last test
+	wrap     bool      // the body needs a block around it, for its ways out
+	constant int       // value of the i32.const before; -1: there is none
+	pending  []openNaN // a stack, as the operands are one: the highest last
+	lazy     []float   // by local: what its reads may bring, see findLazy; empty: nothing
 }
 
 // plan fills segments and edits for function index v.
 func (p *planner) plan(v int) {
 	p.node, p.function = &p.nodes[v], v
 	p.segments, p.edits, p.pending = p.segments[:0], p.edits[:0], p.pending[:0]
-	p.wrap, p.constant, p.marks = false, -1, p.marks[:0]
+	p.wrap, p.constant = false, -1
 	p.findLazy(v)
 	p.enter(&p.m.functions[v])
 	p.cur, p.run = 0, 0

@@ -2,8 +2,9 @@ package wasmbin
 
 import "fmt"
 
-// RewriterVersion changes whenever the same module would come out otherwise, or cost other
-// fuel. Compiled modules are kept by it.
+// RewriterVersion changes whenever the same module would come out otherwise, cost other fuel,
+// or be refused for the sake of safety. Compiled modules are kept by it, and what is kept is
+// run without another look.
 const RewriterVersion = 1
 
 // Names of what the rewriter adds. A module that has them itself is refused.
@@ -17,6 +18,13 @@ const (
 const (
 	FuelShift = fuelShift
 	DepthMask = 1<<fuelShift - 1
+)
+
+// How much larger than the code may become. Honest code grows by half; what consists of
+// nothing but loop heads or memory.grow, up to twelve times.
+const (
+	growBase  = 1 << 20
+	growTimes = 8
 )
 
 // tableMax is the most entries to which a table may grow.
@@ -109,10 +117,10 @@ type rewriter struct {
 func (r *rewriter) code() {
 	m := r.m
 	defined := len(m.funcs) - m.imported
-	r.types = typeTable{m: m}
+	r.types = newTypeTable(m)
 	p := &planner{sums: r.sums, nodes: r.nodes}
 	p.m = m
-	e := &emitter{p: p, counter: uint32(m.globals), refill: uint32(m.imported), types: &r.types}
+	e := &emitter{p: p, most: growBase + growTimes*m.info.CodeBytes, counter: uint32(m.globals), refill: uint32(m.imported), types: &r.types}
 	e.fill = uint32(len(m.funcs) + 1)
 	e.copy = e.fill + 1
 	if m.info.Lines {
@@ -128,6 +136,10 @@ func (r *rewriter) code() {
 			return
 		}
 		e.body(v)
+		if len(e.out) > e.most {
+			r.err = &Error{sectionNames[secCode], m.functions[v].code, fmt.Sprintf("metered it has more than %d times its size", growTimes), "build with optimisation, and call memory.grow and the like in one place"}
+			return
+		}
 	}
 	if e.helpers {
 		e.helper(opMemoryFill)
@@ -277,28 +289,32 @@ type typeTable struct {
 	m              *module
 	extra          []byte
 	count          int
-	names          []string // of those added
+	byName         map[string]int
 	refill, helper int
 }
 
 func (t *typeTable) index(params, results []byte) int {
-	name := "(" + typeNames(params) + ") -> (" + typeNames(results) + ")"
-	for i := range t.m.types {
-		if t.m.types[i].name == name {
-			return i
-		}
+	name := string(params) + "\x00" + string(results)
+	if i, ok := t.byName[name]; ok {
+		return i
 	}
-	for i, n := range t.names {
-		if n == name {
-			return len(t.m.types) + i
-		}
-	}
-	t.names = append(t.names, name)
+	t.byName[name] = len(t.m.types) + t.count
 	t.extra = append(t.extra, 0x60)
 	t.extra = append(appendU(t.extra, uint64(len(params))), params...)
 	t.extra = append(appendU(t.extra, uint64(len(results))), results...)
 	t.count++
 	return len(t.m.types) + t.count - 1
+}
+
+func newTypeTable(m *module) typeTable {
+	t := typeTable{m: m, byName: map[string]int{}}
+	for i := range m.types {
+		name := string(m.types[i].params) + "\x00" + string(m.types[i].results)
+		if _, ok := t.byName[name]; !ok {
+			t.byName[name] = i
+		}
+	}
+	return t
 }
 
 // block appends the type of a block without parameters.

@@ -126,6 +126,10 @@ func (s *scanner) valueTypes() []byte {
 		s.fail(s.at, fmt.Sprintf("a type with %d values, at most %d are allowed", n, maxParams), "pass a pointer to a struct")
 		return nil
 	}
+	if s.m.values += n; s.m.values > maxTypeValues {
+		s.fail(s.at, fmt.Sprintf("types with more than %d values in all", maxTypeValues), "pass pointers to structs")
+		return nil
+	}
 	types := s.b[s.at : s.at+n]
 	for k, t := range types {
 		if valueTypeNames[t] == "" {
