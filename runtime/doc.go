@@ -13,6 +13,8 @@
 //   - A new plan (manifest and modules) is built and checked as a whole before anything
 //     changes. If any part of it is wrong, the old plan goes on and [Runtime.Status] and
 //     [Runtime.Subscribers] say why.
+//   - An emit in the future is a timer: it is part of that commit, too, and becomes an event
+//     once, when the node's clock reaches its time.
 //   - One subscriber's failures are its own: others do not notice them.
 //
 // # What it does not
@@ -24,5 +26,5 @@
 // # Goroutines
 //
 // [Runtime.Run] starts one per subscriber, one that follows the log and wakes whom new events
-// concern, one that watches files and one for retention; it returns when all of them have ended. Nothing runs before Run or after it.
+// concern, one that watches files, one for timers and one for retention; it returns when all of them have ended. Nothing runs before Run or after it.
 package runtime
