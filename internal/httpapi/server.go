@@ -83,10 +83,6 @@ func (a *api) routes() map[string]http.HandlerFunc {
 		"DELETE /v1/subscribers/{name}":                    a.drop,
 		"DELETE /v1/subscribers/{name}/dead-letters":       a.dropLetters,
 		"POST /v1/subscribers/{name}/dead-letters/redrive": a.redrive,
-		"GET /v1/subscribers/{name}/generations":           a.generations,
-		"POST /v1/subscribers/{name}/shadow":               a.shadow,
-		"POST /v1/subscribers/{name}/deploy":               a.deploy,
-		"POST /v1/subscribers/{name}/rollback":             a.rollback,
 	}
 }
 
