@@ -1,14 +1,15 @@
 // Package log is the durable event log: append-only, with the streams of keys, the
-// cursors and state of subscribers, and their dead letters in the same store, so that
-// they change together or not at all.
+// cursors and state of subscribers, their dead letters and their timers in the same store,
+// so that they change together or not at all.
 //
 // # What it promises
 //
 //   - Order: events get consecutive seqs from 1, in one order, without holes. An event
 //     with a key also gets the next version of its key's stream.
 //   - Atomicity: one [Log.Append] is all or nothing. One [Log.Commit] moves a subscriber's
-//     cursor, writes its state, appends what it emitted and files its dead letters in one
-//     batch: after a crash either all of it is there or none.
+//     cursor, writes its state, appends what it emitted, files its dead letters and sets its
+//     timers in one batch: after a crash either all of it is there or none. One [Log.Fire]
+//     takes timers out and appends their events.
 //   - Durability is said, not guessed: an append that asked for [Durable] is answered
 //     after the fsync of its group; one that asked for [Accepted] is answered when readers
 //     can see it, and is on disk at most [Options.SyncEvery] later. What survives a crash

@@ -253,6 +253,10 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 		return d, err
 	}
 	control = Control{Mark: control.Mark, Run: control.Run + 1, ReEmit: true, Since: s.l.opts.now()}
+	history, err := s.l.Generations(subscriber)
+	if err != nil {
+		return d, err
+	}
 	record := &change{s: s, owner: subscriber, batch: batch}
 	for lane, c := range lanes {
 		control.Mark = max(control.Mark, c.Next)
@@ -273,6 +277,9 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 	}
 	record.set(controlKey(nil, subscriber), appendControl(nil, &control))
 	if err := record.finish(); err != nil {
+		return d, err
+	}
+	if err := s.forgetModules([]Revision{{Subscriber: subscriber, gone: history}}, batch); err != nil {
 		return d, err
 	}
 	for lane := range lanes {

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -77,23 +76,19 @@ func (t *timers) committed(c *Commit) {
 
 func (t *timers) note(subscriber string, due int64) {
 	t.mu.Lock()
-	first := int64(math.MaxInt64)
-	for _, d := range t.mu.due {
-		first = min(first, d)
+	defer t.mu.Unlock()
+	if d, ok := t.mu.due[subscriber]; ok && d <= due {
+		return
 	}
-	if d, ok := t.mu.due[subscriber]; !ok || due < d {
-		t.mu.due[subscriber] = due
-	}
-	t.mu.Unlock()
-	if due < first {
-		select {
-		case t.changed <- struct{}{}:
-		default:
-		}
+	t.mu.due[subscriber] = due
+	select {
+	case t.changed <- struct{}{}:
+	default:
 	}
 }
 
-// TimersChanged gives a value when a timer was set that is due before all others.
+// TimersChanged gives a value when a timer was set that is due before the others of its
+// subscriber.
 func (l *Log) TimersChanged() <-chan struct{} { return l.timers.changed }
 
 // NextTimer returns a time (unix ns) before which no timer is due; ok is false if there is
@@ -120,18 +115,18 @@ func (l *Log) DueTimers(limit int) ([]Timer, error) {
 	}
 	now := l.opts.now().UnixNano()
 	l.timers.mu.Lock()
-	var subscribers []string
+	from := map[string]int64{} // below lies nothing but the traces of timers that fired, which cost time
 	for subscriber, due := range l.timers.mu.due {
 		if due <= now {
-			subscribers = append(subscribers, subscriber)
+			from[subscriber] = due
 			delete(l.timers.mu.due, subscriber) // a commit may note a new one from here on
 		}
 	}
 	l.timers.mu.Unlock()
 	var all []Timer
-	for _, subscriber := range subscribers {
+	for subscriber, first := range from {
 		n := 0
-		err := l.Timers(subscriber, 0, "", func(t Timer) bool {
+		err := l.Timers(subscriber, first, "", func(t Timer) bool {
 			n++
 			if t.Due > now || n > limit {
 				return false
@@ -140,10 +135,10 @@ func (l *Log) DueTimers(limit int) ([]Timer, error) {
 			return true
 		})
 		if err == nil {
-			err = l.noteFirst(subscriber)
+			err = l.noteFirst(subscriber, first)
 		}
 		if err != nil {
-			l.timers.note(subscriber, 0) // it is still to be looked at
+			l.timers.note(subscriber, first) // it is still to be looked at
 			return nil, err
 		}
 	}
@@ -159,19 +154,19 @@ func (l *Log) DueTimers(limit int) ([]Timer, error) {
 	return all, nil
 }
 
-// noteFirst notes when the first timer of a subscriber is due.
-func (l *Log) noteFirst(subscriber string) error {
-	return l.Timers(subscriber, 0, "", func(t Timer) bool {
+// noteFirst notes when the first timer of a subscriber from a time on is due.
+func (l *Log) noteFirst(subscriber string, from int64) error {
+	return l.Timers(subscriber, from, "", func(t Timer) bool {
 		l.timers.note(subscriber, t.Due)
 		return false
 	})
 }
 
-// Timers calls fn for the timers of a subscriber that come after the one that is due at due
-// with that id, in the order of times and ids, until fn says false.
+// Timers calls fn for the timers of a subscriber that are due at due or later, in the order of
+// times and ids, until fn says false. With an id it begins behind the timer of that time and id.
 func (l *Log) Timers(subscriber string, due int64, id string, fn func(Timer) bool) error {
 	lower := timerKey(nil, subscriber, due, id)
-	if due != 0 || id != "" {
+	if id != "" {
 		lower = append(lower, 0)
 	}
 	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: timerNameKey(nil, subscriber, "")})

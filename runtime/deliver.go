@@ -109,7 +109,9 @@ func (s *subscription) rest(ctx context.Context, at abi.Seq, wake int64) bool {
 		case <-s.stirred:
 		}
 	})
-	s.idling.Store(false)
+	if passed := s.r.interest.passed.Load(); s.idling.CompareAndSwap(true, false) {
+		s.clear(passed) // nobody stirred it
+	}
 	// A sweep that comes too late for this rest leaves a seq that the next one is beyond.
 	to := s.short(abi.Seq(s.skip.Swap(0)))
 	if to <= at {
@@ -267,10 +269,14 @@ func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]*abi.Event
 
 // letter completes a dead letter; result is of the run that led to it, nil if there was none.
 func (s *subscription) letter(l *delivery.Letter, result *sandbox.Result) log.DeadLetter {
-	return log.DeadLetter{
+	d := log.DeadLetter{
 		Seq: l.Seq, Reason: l.Reason, Message: l.Message, Code: l.Code, Attempts: l.Attempts,
 		Digest: s.gen.module.Digest(), Time: time.Now(), LetterMore: s.letterMore(l.Seq, result),
 	}
+	if l.Seq == s.gap.to { // the control frame, which is in no log
+		d.Event = s.lostEvent(l.Seq)
+	}
+	return d
 }
 
 // clash deals with a commit that was refused: nothing of the run was kept.
@@ -356,8 +362,9 @@ func (f *feed) peek() {
 		if before != 0 && f.source.Position() >= before {
 			return
 		}
-		ev := &s.buffers.event
-		if !f.source.Next(ev) {
+		ev, at := &s.buffers.event, f.source.Position()
+		more := f.source.Next(ev)
+		if !f.order.Line && f.skipGap(at, before) || !more {
 			return
 		}
 		if before != 0 && ev.Seq >= before {

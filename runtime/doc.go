@@ -18,6 +18,8 @@
 //     with the present one coming back if one of its first events fails. What was refused is
 //     remembered, and not tried again until the file changes; the last good generation runs
 //     over restarts, from bytes that the store keeps.
+//   - An emit in the future is a timer: it is part of that commit, too, and becomes an event
+//     once, when the node's clock reaches its time.
 //   - One subscriber's failures are its own: others do not notice them.
 //   - An operator's word ([Runtime.Pause], [Runtime.Reset], [Runtime.Redrive], …) is done between
 //     two events and is on disk when it is answered. Events that are handled again change the
@@ -33,5 +35,5 @@
 // # Goroutines
 //
 // [Runtime.Run] starts one per subscriber, one that follows the log and wakes whom new events
-// concern, one that watches files and one for retention; it returns when all of them have ended. Nothing runs before Run or after it.
+// concern, one that watches files, one for timers and one for retention; it returns when all of them have ended. Nothing runs before Run or after it.
 package runtime

@@ -134,6 +134,7 @@ func sweep(subs []*subscription, to abi.Seq) {
 // stir wakes s if it is idle.
 func (s *subscription) stir() {
 	if s.idling.CompareAndSwap(true, false) {
+		s.clear(s.r.interest.passed.Load()) // the follower, who stirs, raises it afterwards
 		s.rouse()
 	}
 }

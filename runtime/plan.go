@@ -237,7 +237,7 @@ func (r *Runtime) startSeq(start manifest.Start) (abi.Seq, error) {
 	case manifest.StartLatest:
 		return 0, nil
 	case manifest.StartSeq:
-		return start.Seq, nil
+		return max(start.Seq, r.store.First()), nil
 	case manifest.StartTime:
 		return r.store.SeqAtTime(start.Time.UnixNano())
 	}

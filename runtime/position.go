@@ -78,6 +78,10 @@ func (s *subscription) openLine(o delivery.Order) *lineReader {
 	}
 	if errors.Is(l.err, log.ErrNotFound) { // it left the log
 		l.err = nil
+		if o.Key == "" {
+			l.one = s.lostEvent(o.From)
+			return l
+		}
 		s.r.opts.Logger.Warn("an event that waited for its next attempt has left the log", "subscriber", s.name, "key", o.Key, "seq", uint64(o.From))
 	}
 	return l
@@ -88,7 +92,7 @@ func (l *lineReader) Next(ev *abi.Event) bool {
 	if l.one != nil {
 		*ev, l.one = *l.one, nil
 		l.at = l.before
-		return l.match(ev.Topic)
+		return ev.Kind == abi.KindControl || l.match(ev.Topic)
 	}
 	for l.err == nil && l.stream != nil && l.stream.Next(ev) {
 		if ev.Seq >= l.before {

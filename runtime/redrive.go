@@ -63,7 +63,7 @@ func (r *Runtime) Redrive(ctx context.Context, subscriber string, seq abi.Seq, o
 	}
 	var module *sandbox.Module
 	if opts.Module != nil {
-		if module, err = r.loadBytes(ctx, opts.Name, digestOf(opts.Module), opts.Module); err != nil {
+		if module, err = r.loadBytes(ctx, opts.Name, opts.Module); err != nil {
 			return Redriven{}, &ManifestError{Subscriber: subscriber, Err: err}
 		}
 	}

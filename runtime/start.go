@@ -21,7 +21,7 @@ type lastPerTopic struct {
 
 // wants says whether the event is one of the chosen, or behind the end.
 func (l *lastPerTopic) wants(ev *abi.Event) bool {
-	if ev.Seq > l.until {
+	if ev.Seq > l.until || ev.Kind == abi.KindControl {
 		return true
 	}
 	latest := l.latest[ev.Topic]

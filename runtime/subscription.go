@@ -58,12 +58,14 @@ type subscription struct {
 	past     past    // what it dealt with before, and whether it is paused
 	buffers  runBuffers
 	start    lastPerTopic
+	gap      gap // that it was told of last
 
 	wants   *router.Subscription[*subscription] // what wakes it; guarded by Runtime.mu
 	idling  atomic.Bool                         // it waits for an event that concerns it, see interest
 	stirred chan struct{}                       // ends that wait
 	skip    atomic.Uint64                       // a seq up to which it has nothing to read, see sweep
 	behind  probe                               // the first event that it has yet to handle, see lag
+	cleared atomic.Uint64                       // a seq below which nothing concerned it while it was idle, see gapFrom
 
 	mu struct {
 		sync.Mutex

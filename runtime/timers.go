@@ -33,6 +33,7 @@ const (
 func (r *Runtime) fireAlways(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	failed := false // and that was said
 	for {
 		select {
 		case <-ctx.Done():
@@ -46,9 +47,13 @@ func (r *Runtime) fireAlways(ctx context.Context) {
 		}
 		r.clockSeen(r.store.ClockProblem())
 		var clock *log.ClockError
-		if err != nil && !errors.As(err, &clock) {
-			r.opts.Logger.Error("timers that are due did not fire; they are tried again", "error", err)
+		if errors.As(err, &clock) {
+			err = nil
 		}
+		if err != nil && !failed {
+			r.opts.Logger.Error("timers that are due do not fire; they are tried again every second", "error", err)
+		}
+		failed = err != nil
 		timer.Reset(again)
 	}
 }

@@ -116,3 +116,30 @@ func TestTimerLoop(t *testing.T) {
 		})
 	}
 }
+
+// TestTimerOfClosedStream closes the stream of a timer's key: the timer is dropped, the others fire.
+func TestTimerOfClosedStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := openProbe(t, timerManifest)
+		for _, key := range []string{"a", "b"} {
+			ev := abi.Event{Topic: "do.it", Key: key, Data: []byte("later 5000 out.x add " + key + " 1")}
+			if _, err := r.Publish(context.Background(), []abi.Event{ev}, log.Durable); err != nil {
+				t.Fatal(err)
+			}
+		}
+		settled(t, r)
+		if err := r.Store().CloseStream(context.Background(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		settled(t, r)
+		if got, want := fired(t, r, start), "add b 1 +5s"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if timers, err := r.Timers(context.Background(), "probe", 0, "", 10); err != nil || len(timers) > 0 {
+			t.Errorf("left are %+v, %v", timers, err)
+		}
+		stop(t, r)
+	})
+}

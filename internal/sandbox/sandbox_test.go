@@ -117,6 +117,13 @@ func printResult(r sandbox.Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "handled %d/%d", r.Handled, r.Pulled)
 	for _, e := range r.Emits {
+		switch {
+		case e.Cancel:
+			fmt.Fprintf(&b, " cancel(%s)", e.Timer)
+			continue
+		case e.Due != 0:
+			fmt.Fprintf(&b, " at %d, timer %q:", e.Due, e.Timer)
+		}
 		fmt.Fprintf(&b, " emit(%d %s %s=%.20s)", e.Cause, e.Event.Topic, e.Event.Key, e.Event.Data)
 	}
 	for _, w := range r.Writes {
@@ -148,6 +155,11 @@ func TestRun(t *testing.T) {
 	}{
 		{"nothing", nil, "handled 0/0"},
 		{"emit", []string{"emit out.x one", "emit out.y two;emit out.z three"}, "handled 2/2 emit(0 out.x key=one) emit(1 out.y key=two) emit(1 out.z key=three) reply(0 0)"},
+		{"timer", []string{"later 1 out.x one;timer n 0 out.y two;cancel m"}, `handled 1/1 at 2000000, timer "": emit(0 out.x key=one) at 1000000, timer "n": emit(0 out.y key=two) cancel(m) reply(0 0 0)`},
+		{"timer of the past", []string{"later -1 out.x one;timer n -5 out.y two"}, "handled 1/1 emit(0 out.x key=one) reply(0 -2)"},
+		{"timer denied", []string{"later 1 secret.x one"}, "handled 1/1 reply(-4)"},
+		{"timer without a topic", []string{"timer n 1"}, "handled 1/1 reply(-2)"},
+		{"timer dropped with the event", []string{"later 1 out.x one;fail 2 no"}, "handled 0/1 fail(2 no)"},
 		{"denied", []string{"emit secret.x one"}, "handled 1/1 reply(-4)"},
 		{"bad frame", []string{"rawemit nonsense"}, "handled 1/1 reply(-2)"},
 		{"read", []string{"get a;get none;size a"}, "handled 1/1 reply(1 -1 1)"},

@@ -86,6 +86,9 @@ enum { AVX_OFF_TOTAL = 0, AVX_OFF_HLEN = 4, AVX_OFF_FLAGS = 6, AVX_OFF_SEQ = 8, 
        AVX_OFF_KIND = 32, AVX_OFF_ATTEMPT = 36, AVX_OFF_LEFT = 40, AVX_OFF_TOPIC = 44, AVX_OFF_KEY = 48, AVX_OFF_ID = 52,
        AVX_OFF_SOURCE = 56, AVX_OFF_TYPE = 60, AVX_OFF_HEADERS = 64, AVX_OFF_DATA = 68, AVX_OFF_APPENDED = 72 };
 
+/* Kinds of events: one that matched, a timer that is due, word from the host. */
+enum { AVX_KIND_EVENT = 1, AVX_KIND_TIMER = 4, AVX_KIND_CONTROL = 6 };
+
 typedef struct {
     uint64_t seq, version;
     int64_t time, appended; /* nanoseconds since 1970 UTC */
@@ -543,7 +546,7 @@ static inline int32_t avx_cancel(avx_str name) {
     return avx_timer(name, 0, avx_slice(0, 0), avx_slice(0, 0), avx_slice(0, 0));
 }
 
-static inline int32_t avx_loop(void (*handle)(const avx_event *)) {
+static inline int32_t avx_loop(void (*handle)(const avx_event *), void (*control)(const avx_event *)) {
     int32_t n;
     while ((n = avx1_next(avx_in, (int32_t)avx_in_cap)) > 0) {
         avx_event ev;
@@ -554,13 +557,20 @@ static inline int32_t avx_loop(void (*handle)(const avx_event *)) {
             continue;
         }
         avx_decode(avx_in, &ev);
-        handle(&ev);
+        if (ev.kind != AVX_KIND_CONTROL) handle(&ev);
+        else if (control) control(&ev);
     }
     return 0;
 }
 
 #define AVX_SUBSCRIBER(handle)                                   \
     AVX_EXPORT("avx_abi_1") void avx_abi_1(void) {}              \
-    AVX_EXPORT("avx_run") int32_t avx_run(void) { return avx_loop(handle); }
+    AVX_EXPORT("avx_run") int32_t avx_run(void) { return avx_loop(handle, 0); }
+
+/* AVX_SUBSCRIBER_AND gives word from the host, kind 6, to control; the plain one ignores it.
+ * docs/abi.md says under "Control frames" what there is. */
+#define AVX_SUBSCRIBER_AND(handle, control)                      \
+    AVX_EXPORT("avx_abi_1") void avx_abi_1(void) {}              \
+    AVX_EXPORT("avx_run") int32_t avx_run(void) { return avx_loop(handle, control); }
 #endif
 #endif

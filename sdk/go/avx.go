@@ -54,7 +54,29 @@ func check(n int32) error {
 	return nil
 }
 
-var handler func(*Event) error
+// Kinds of events.
+const (
+	KindEvent   = 1 // one that matched
+	KindTimer   = 4 // a timer that is due
+	KindControl = 6 // word from the host
+)
+
+var handler, control func(*Event) error
+
+// HandleControl sets the handler of word from the host, kind 6, which is ignored otherwise.
+// docs/abi.md says under "Control frames" what there is. Call it from init.
+func HandleControl(h func(ev *Event) error) { control = h }
+
+// handle gives an event to the handler of its kind.
+func handle(ev *Event) error {
+	switch {
+	case ev.Kind != KindControl:
+		return handler(ev)
+	case control != nil:
+		return control(ev)
+	}
+	return nil
+}
 
 // Handle sets the handler. Call it from init.
 func Handle(h func(ev *Event) error) { handler = h }

@@ -44,7 +44,7 @@ func (f *Fake) Deliver(ev *Event) error {
 	if f.State == nil {
 		f.State = map[string]string{}
 	}
-	err := handler(ev)
+	err := handle(ev)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func avxRun() int32 {
 			continue
 		}
 		current.decode(receive[:n])
-		if err := handler(&current); err != nil {
+		if err := handle(&current); err != nil {
 			fail(err)
 		}
 	}

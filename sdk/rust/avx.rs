@@ -87,6 +87,13 @@ pub mod frame {
     pub const APPENDED: usize = 72;
 }
 
+/// Kinds of events: one that matched.
+pub const KIND_EVENT: u16 = 1;
+/// A timer that is due.
+pub const KIND_TIMER: u16 = 4;
+/// Word from the host.
+pub const KIND_CONTROL: u16 = 6;
+
 /// An event in the receive buffer.
 #[derive(Debug, Clone, Copy)]
 pub struct Event<'a> {
@@ -612,7 +619,7 @@ mod guest {
     }
 
     /// Pulls events until the host has no more; `subscriber!` calls it.
-    pub fn run(handle: fn(&Event) -> Outcome) -> i32 {
+    pub fn run(handle: fn(&Event) -> Outcome, control: Option<fn(&Event) -> Outcome>) -> i32 {
         let mut want = 1 << 16;
         loop {
             let buf = match unsafe { IN.at_least(want) } { Some(b) => b, None => return 1 };
@@ -622,7 +629,13 @@ mod guest {
                 want = n as usize; // the next call gives it again
                 continue;
             }
-            if let Err(f) = handle(&Event::decode(&buf[..n as usize])) {
+            let ev = Event::decode(&buf[..n as usize]);
+            let outcome = match control {
+                _ if ev.kind != KIND_CONTROL => handle(&ev),
+                Some(control) => control(&ev),
+                None => Ok(()),
+            };
+            if let Err(f) = outcome {
                 unsafe { host::fail(f.code, f.why.as_ptr(), f.why.len() as i32) }
             }
         }
@@ -641,14 +654,21 @@ mod guest {
 #[cfg(target_arch = "wasm32")]
 pub use guest::*;
 
-/// Makes the exports of a guest around a handler `fn(&Event) -> Outcome`.
+/// Makes the exports of a guest around a handler `fn(&Event) -> Outcome`. A second one gets
+/// word from the host, kind 6, which is ignored otherwise; docs/abi.md says what there is.
 #[cfg(target_arch = "wasm32")]
 macro_rules! subscriber {
     ($handle:path) => {
         #[no_mangle]
         pub extern "C" fn avx_abi_1() {}
         #[no_mangle]
-        pub extern "C" fn avx_run() -> i32 { avx::run($handle) }
+        pub extern "C" fn avx_run() -> i32 { avx::run($handle, None) }
+    };
+    ($handle:path, $control:path) => {
+        #[no_mangle]
+        pub extern "C" fn avx_abi_1() {}
+        #[no_mangle]
+        pub extern "C" fn avx_run() -> i32 { avx::run($handle, Some($control)) }
     };
 }
 #[cfg(target_arch = "wasm32")]

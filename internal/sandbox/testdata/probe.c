@@ -115,6 +115,13 @@ static void statement(const avx_event *ev, avx_str s) {
 
 static void handle(const avx_event *ev) {
     avx_str rest = ev->data;
+    if (ev->kind == AVX_KIND_CONTROL) { /* only what it says is kept */
+        int64_t fails = avx_conf_int("control_fails", 0);
+        if (fails) { avx_fail((int32_t)fails, "no word from the host, please"); return; }
+        avx_set_int(AVX_STR("controls"), avx_get_int(AVX_STR("controls"), 0) + 1);
+        avx_set(AVX_STR("control"), ev->data);
+        return;
+    }
     out = avx_buffer(reply_space, sizeof reply_space);
     while (rest.n) {
         uint32_t n = 0;
