@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,7 +45,7 @@ func settleStory(t *testing.T, rng *rand.Rand, p *fault.Promise, split bool) (lo
 		t.Fatal(err)
 	}
 	defer l.Close()
-	s := &settling{l: l, rng: rng, waits: map[abi.Seq]bool{}}
+	s := &settling{l: l, rng: rng}
 	if _, err := l.Attach(ctx, log.Attachment{Subscriber: "s", Next: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,7 @@ type settling struct {
 	l       *log.Log
 	rng     *rand.Rand
 	n       int
-	waits   map[abi.Seq]bool
+	waits   []abi.Seq
 	between func() // the planted breach: the letter leaves in a commit of its own
 }
 
@@ -94,8 +96,8 @@ func (s *settling) step() error {
 	}
 	c := log.Commit{Subscriber: "s", StateVersion: 1, From: at.Next, To: at.Next, Fence: at.Fence}
 	var letter abi.Seq
-	for letter = range s.waits {
-		break
+	if len(s.waits) > 0 {
+		letter = s.waits[s.rng.IntN(len(s.waits))]
 	}
 	switch n := s.rng.IntN(10); {
 	case letter == 0 || n < 3:
@@ -107,7 +109,7 @@ func (s *settling) step() error {
 		letter = r[0].Seq
 		c.To = letter + 1
 		c.DeadLetters = []log.DeadLetter{{Seq: letter, Reason: "trap", Time: time.Unix(1, 0), LetterMore: log.LetterMore{Fuel: 3}}}
-		s.waits[letter] = true
+		s.waits = append(s.waits, letter)
 	case n < 5: // it fails again
 		c.DeadLetters = []log.DeadLetter{{Seq: letter, Reason: "trap", Attempts: 2, Time: time.Unix(2, 0), LetterMore: log.LetterMore{Tries: []log.Try{{Time: time.Unix(1, 0)}}}}}
 	default:
@@ -121,7 +123,7 @@ func (s *settling) step() error {
 		}
 		c.Writes = []log.StateWrite{{Key: fmt.Append(nil, letter), Value: []byte("1")}}
 		c.Emits = []abi.Event{event("out", "", fmt.Sprint("s-", letter))}
-		delete(s.waits, letter)
+		s.waits = slices.DeleteFunc(s.waits, func(seq abi.Seq) bool { return seq == letter })
 	}
 	_, err = s.l.Commit(ctx, &c, d)
 	return err
@@ -156,7 +158,7 @@ func settledWhole(fs vfs.FS) (err error) {
 			in = append(in, ev.Seq)
 		}
 		if ev.Topic == "out" {
-			emitted[ev.ID]++
+			emitted[strings.Clone(ev.ID)]++ // it is borrowed
 		}
 	}
 	if err := r.Err(); err != nil {
