@@ -33,7 +33,7 @@ const (
 // subscriberSpaces are those in which a subscriber has rows of its own behind its name, and
 // which it leaves empty when it is dropped. Its cursors have names of their own, and the
 // control row stays.
-var subscriberSpaces = []byte{spaceState, spaceDeadLetter, spaceParked, spaceGeneration, spaceLetterMore}
+var subscriberSpaces = []byte{spaceState, spaceDeadLetter, spaceParked, spaceTimer, spaceGeneration, spaceLetterMore}
 
 const maxTopicBytes = 255
 

@@ -223,10 +223,10 @@ func (l *Log) Pause(ctx context.Context, subscriber string, paused bool, reason 
 
 // Dropped says what a subscriber left behind.
 type Dropped struct {
-	StateKeys, DeadLetters, BlockedKeys int
+	StateKeys, DeadLetters, BlockedKeys, Timers int
 }
 
-// DropSubscriber forgets a subscriber: cursor, state, dead letters and blocked keys. One
+// DropSubscriber forgets a subscriber: cursor, state, dead letters, blocked keys and timers. One
 // that is attached under its name later is a new one. What stays is the control row with
 // the mark, under a new run: what the new one emits for events that the old one handled
 // does not get ids that are in the log already. It returns [ErrNotFound] if there is no
@@ -262,6 +262,8 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 		control.Mark = max(control.Mark, c.Next)
 		record.remove(cursorKey(nil, LaneCursor(subscriber, lane)))
 	}
+	record.remove(startKey(subscriber))
+	d.Timers = record.count(timerKey(nil, subscriber, 0, "")[:3+len(subscriber)])
 	for _, space := range subscriberSpaces {
 		n := record.removeAll(named(nil, space, subscriber))
 		switch space {
@@ -318,6 +320,22 @@ func (c *change) set(key, value []byte) {
 func (c *change) remove(key []byte) {
 	c.keep(key)
 	c.writes = append(c.writes, func() { _ = c.batch.Delete(key, nil) })
+}
+
+// count returns the number of rows that begin with prefix.
+func (c *change) count(prefix []byte) (n int) {
+	it, err := c.s.l.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: successor(prefix)})
+	if err != nil {
+		c.err = err
+		return 0
+	}
+	for it.First(); it.Valid(); it.Next() {
+		n++
+	}
+	if err := it.Close(); err != nil && c.err == nil {
+		c.err = err
+	}
+	return n
 }
 
 // removeAll takes out the rows that begin with prefix and returns their number.

@@ -157,8 +157,7 @@ func (s *subscription) sandboxConfig() sandbox.Config {
 func (g *generation) sandboxConfig() sandbox.Config {
 	limits := g.spec.Limits
 	return sandbox.Config{
-		Subscriber: g.spec.Name, Grants: g.grants, Conf: g.spec.Config, Adopted: g.adopted,
-		Limits: sandbox.Limits(limits),
+		Subscriber: g.spec.Name, Grants: g.grants, Conf: g.spec.Config, Adopted: g.adopted, Limits: sandbox.Limits(limits),
 	}
 }
 

@@ -19,6 +19,10 @@
 //     remembered, and not tried again until the file changes; the last good generation runs
 //     over restarts, from bytes that the store keeps.
 //   - One subscriber's failures are its own: others do not notice them.
+//   - An operator's word ([Runtime.Pause], [Runtime.Reset], [Runtime.Redrive], …) is done between
+//     two events and is on disk when it is answered. Events that are handled again change the
+//     state again and emit nothing again, unless that was asked for; a dead letter leaves in the
+//     commit that brings its state and emits.
 //
 // # What it does not
 //

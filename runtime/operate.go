@@ -254,11 +254,11 @@ func (r *Runtime) Replay(ctx context.Context, name string) (ResetPlan, error) {
 
 // Dropped is what a subscriber left behind.
 type Dropped struct {
-	StateKeys, DeadLetters, BlockedKeys int
+	StateKeys, DeadLetters, BlockedKeys, Timers int
 }
 
-// Drop forgets a subscriber that was taken out of the manifest: cursor, state, dead letters
-// and blocked keys. One that gets its name later is new. It returns [ErrAttached] while the
+// Drop forgets a subscriber that was taken out of the manifest: cursor, state, dead letters,
+// blocked keys and timers. One that gets its name later is new. It returns [ErrAttached] while the
 // manifest has it, and [ErrNotFound] if the store has nothing of it.
 func (r *Runtime) Drop(ctx context.Context, name string) (Dropped, error) {
 	r.planning.Lock() // no plan may attach it meanwhile

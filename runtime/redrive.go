@@ -27,6 +27,7 @@ type Redriven struct {
 	Message  string
 	Attempts int     // that it has used, this one included
 	Emits    []Emits // what it emitted, by topic
+	Timers   int     // timers that it set or cancelled
 	Dropped  int     // emits that are in the log already, from before
 	Writes   int     // keys of the state that it changed
 	Fuel     int64
@@ -257,9 +258,15 @@ func reasonOf(code abi.FailCode) string {
 func (a *attempt) emits() error {
 	at := map[string]int{}
 	for i := range a.result.Emits {
-		emit := a.result.Emits[i].Event
+		e := &a.result.Emits[i]
+		emit := e.Event
 		if err := a.s.stamper.StampRun(a.letter.Run, &a.event, &emit, i); err != nil {
 			return fmt.Errorf("stamp emit %d of event %d: %w", i, a.event.Seq, err)
+		}
+		if e.Due != 0 || e.Cancel {
+			a.commit.Timers = append(a.commit.Timers, timerChange(e, &a.event, emit))
+			a.out.Timers++
+			continue
 		}
 		a.commit.Emits = append(a.commit.Emits, emit)
 		n, ok := at[emit.Topic]
@@ -284,7 +291,7 @@ func (a *attempt) settle() {
 // fail keeps the letter with one attempt more.
 func (a *attempt) fail(reason, message string, code int) {
 	a.out.Outcome, a.out.Reason, a.out.Message = RedriveFailed, reason, message
-	a.out.Emits, a.out.Writes = nil, 0
+	a.out.Emits, a.out.Timers, a.out.Writes = nil, 0, 0
 	d := a.letter
 	d.Tries = append(d.Tries, log.Try{Time: d.Time, Reason: d.Reason, Message: d.Message, Digest: d.Digest})
 	d.Tries = d.Tries[max(0, len(d.Tries)-log.MaxTries):]

@@ -227,8 +227,8 @@ func (s *subscription) publishStatus() {
 		}
 		st.Cursor, st.MemoryBytes, st.Needs = s.machine.Cursor(), memory, s.machine.Needs()
 		st.BlockedKeys, st.PassedOver = s.machine.Waiting()
-		st.OnTrial = gen.onTrial()
 		st.Mark = s.past.Mark
+		st.OnTrial = gen.onTrial()
 		if st.Generation != gen.number {
 			st.Generation, st.Module, st.Digest = gen.number, gen.spec.Module, gen.module.Digest()
 			st.Topics, st.Since = patternTexts(gen.spec), time.Unix(0, gen.adopted)

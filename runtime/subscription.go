@@ -86,7 +86,8 @@ type runBuffers struct {
 func newSubscription(c *crew, lane, lanes int, gen *generation, at position) *subscription {
 	r := c.r
 	s := &subscription{
-		r: r, crew: c, name: c.name, gen: gen, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, past: at.past, stirred: make(chan struct{}, 1),
+		r: r, crew: c, name: c.name, gen: gen, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, past: at.past,
+		stirred: make(chan struct{}, 1),
 	}
 	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
 	s.machine = delivery.New(policy(gen.spec), at.start(!r.store.Clean()))
