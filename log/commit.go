@@ -24,6 +24,7 @@ type Commit struct {
 	Emits       []abi.Event  // appended; their ids are the host's, so they pass no deduplication
 	Writes      []StateWrite // later ones win over earlier ones of the same key
 	DeadLetters []DeadLetter
+	Settled     []abi.Seq      // dead letters that are dealt with: they leave
 	Parked      []ParkedChange // keys that it blocks or frees
 	Timers      []TimerChange  // that it sets or cancels, in order
 }
@@ -73,7 +74,10 @@ func (l *Log) commitImages(c *Commit) (images []byte, err error) {
 		images, err = appendImage(images, l.db, key)
 	}
 	for i := 0; err == nil && i < len(c.DeadLetters); i++ {
-		images, err = appendImage(images, l.db, deadLetterKey(nil, c.Subscriber, c.DeadLetters[i].Seq))
+		images, err = l.letterImages(images, c.Subscriber, c.DeadLetters[i].Seq)
+	}
+	for i := 0; err == nil && i < len(c.Settled); i++ {
+		images, err = l.letterImages(images, c.Subscriber, c.Settled[i])
 	}
 	for i := 0; err == nil && i < len(c.Parked); i++ {
 		images, err = appendImage(images, l.db, parkedKey(nil, c.Subscriber, &c.Parked[i].Parked))
@@ -125,28 +129,4 @@ func readCursor(db pebble.Reader, subscriber string) (Cursor, error) {
 		return Cursor{}, fmt.Errorf("%w: the cursor of %q: %v", ErrDamaged, subscriber, err)
 	}
 	return c, nil
-}
-
-// DeadLetters calls fn for the dead letters of a subscriber whose seq is above after, in
-// order, until fn says false.
-func (l *Log) DeadLetters(subscriber string, after abi.Seq, fn func(DeadLetter) bool) error {
-	prefix := named(nil, spaceDeadLetter, subscriber)
-	it, err := l.db.NewIter(&pebble.IterOptions{
-		LowerBound: deadLetterKey(nil, subscriber, after+1), UpperBound: successor(prefix),
-	})
-	if err != nil {
-		return err
-	}
-	defer it.Close()
-	for it.First(); it.Valid(); it.Next() {
-		seq := chunkKeySeq(it.Key()[len(prefix)-1:])
-		d, err := decodeDeadLetter(seq, it.Value())
-		if err != nil {
-			return fmt.Errorf("%w: dead letter %d of %q: %v", ErrDamaged, seq, subscriber, err)
-		}
-		if !fn(d) {
-			return nil
-		}
-	}
-	return engineError(0, it.Error())
 }

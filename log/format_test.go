@@ -11,7 +11,7 @@ import (
 	"github.com/avx-platform/avxrt/log"
 )
 
-var rewriteGolden = flag.Bool("rewrite", false, "write testdata/store-v2 anew: only together with a new format")
+var rewriteGolden = flag.Bool("rewrite-store", false, "write testdata/store-v2 anew: only together with a new format")
 
 // TestFormat2 opens a store of format 2 that was written when that format was settled, with
 // every kind of row. Later versions must go on reading it.

@@ -21,10 +21,19 @@ const (
 	spaceSnapshot   = 0x16 // stream hash, version → snapshot of the stream
 	spaceStream     = 0x17 // stream hash → stream row
 	spaceUndo       = 0x18 // owner, head, number → before-images
+	spaceGeneration = 0x19 // subscriber, number → generation row
+	spaceModule     = 0x1a // digest, number of the piece → a piece of the module
+	spaceControl    = 0x1b // subscriber → control row
+	spaceLetterMore = 0x1c // subscriber, seq → what else is known of a dead letter
 	spaceIndexV1    = 0x40 // format 1: stream hash, first version → where these versions lie
 	spaceIndex      = 0x41 // stream hash, first version → postings
 	spaceChunk      = 0x80 // first seq → chunk
 )
+
+// subscriberSpaces are those in which a subscriber has rows of its own behind its name, and
+// which it leaves empty when it is dropped. Its cursors have names of their own, and the
+// control row stays.
+var subscriberSpaces = []byte{spaceState, spaceDeadLetter, spaceParked, spaceTimer, spaceGeneration, spaceLetterMore}
 
 const maxTopicBytes = 255
 
@@ -89,6 +98,11 @@ func splitTimerKey(key []byte) (subscriber string, due int64, id string, ok bool
 	}
 	return string(key[2:n]), int64(binary.BigEndian.Uint64(key[n+1:])), string(key[n+9:]), true
 }
+func letterMoreKey(dst []byte, subscriber string, seq abi.Seq) []byte {
+	return binary.BigEndian.AppendUint64(named(dst, spaceLetterMore, subscriber), uint64(seq))
+}
+
+func controlKey(dst []byte, subscriber string) []byte { return named(dst, spaceControl, subscriber) }
 
 // successor returns the first key after all those that begin with prefix, nil if there is none.
 func successor(prefix []byte) []byte {

@@ -27,6 +27,7 @@ type DeadLetter struct {
 	Digest   string // the module that failed
 	Time     time.Time
 	Event    *abi.Event // the copy, nil while the event is in the log
+	LetterMore
 }
 
 // rowVersion is the first byte of cursor and dead letter rows.

@@ -66,8 +66,8 @@ func appendBytes(b, value []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(value))), value...)
 }
 
-// applyImages puts back what a record holds.
-func applyImages(batch *pebble.Batch, record []byte) error {
+// eachImage calls fn for the keys of a record with what they held; nil is nothing.
+func eachImage(record []byte, fn func(key, value []byte)) error {
 	if len(record) == 0 || record[0] != undoVersion {
 		return errRow
 	}
@@ -78,13 +78,24 @@ func applyImages(batch *pebble.Batch, record []byte) error {
 			return errRow
 		}
 		if n == 0 {
-			_ = batch.Delete([]byte(key), nil)
+			fn([]byte(key), nil)
 			continue
 		}
-		_ = batch.Set([]byte(key), r.b[:n-1], nil)
+		fn([]byte(key), r.b[:n-1:n-1])
 		r.b = r.b[n-1:]
 	}
 	return r.err
+}
+
+// applyImages puts back what a record holds.
+func applyImages(batch *pebble.Batch, record []byte) error {
+	return eachImage(record, func(key, value []byte) {
+		if value == nil {
+			_ = batch.Delete(key, nil)
+		} else {
+			_ = batch.Set(key, value, nil)
+		}
+	})
 }
 
 // mapImages returns the record with the values that change returns instead of its own, or

@@ -287,6 +287,10 @@ func checkRow(key, value []byte) (err error) {
 		_, err = decodeParked(value)
 	case spaceTimer:
 		err = checkTimerRow(key, value)
+	case spaceLetterMore:
+		_, err = decodeLetterMore(value)
+	case spaceControl:
+		_, err = decodeControl(value)
 	case spaceProducer:
 		_, err = decodeProducer(value)
 	case spaceStream:

@@ -5,6 +5,7 @@
 WASM = plugins/inventory.wasm plugins/analytics.wasm plugins/email.wasm \
        examples/01-hello-subscriber/plugins/hello.wasm \
        internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/planted.wasm \
+       runtime/testdata/ledger.wasm runtime/testdata/ledger-broken.wasm \
        bench/guests/work-c.wasm bench/guests/work-rust.wasm \
        bench/peers/wasmarea/guests/ours.wasm bench/peers/wasmarea/guests/extism.wasm
 
@@ -20,6 +21,8 @@ wasm: wasm-tools
 	$(CLANG_WASM) -o examples/01-hello-subscriber/plugins/hello.wasm examples/01-hello-subscriber/hello.c
 	$(CLANG_WASM) -o internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe.c
 	$(CLANG_WASM) -DVERSION='"2"' -o internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/probe.c
+	$(CLANG_WASM) -o runtime/testdata/ledger.wasm runtime/testdata/ledger.c
+	$(CLANG_WASM) -DBROKEN -o runtime/testdata/ledger-broken.wasm runtime/testdata/ledger.c
 	clang --target=wasm32 -O1 -g -mbulk-memory -Wall -Wextra -Werror -nostdlib -Isdk/c -Wl,--no-entry -ffile-prefix-map=$(CURDIR)=. \
 	    -o internal/sandbox/testdata/planted.wasm internal/sandbox/testdata/planted.c
 	$(CLANG_WASM) -o bench/guests/work-c.wasm bench/guests/work.c

@@ -8,7 +8,6 @@ import (
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/manifest"
-	"github.com/avx-platform/avxrt/internal/sandbox"
 	"github.com/avx-platform/avxrt/log"
 )
 
@@ -22,6 +21,10 @@ type crew struct {
 	lanes []*subscription // guarded by Runtime.mu
 	want  int             // how many there shall be; guarded by Runtime.mu
 
+	news struct {
+		sync.Mutex
+		refused refused // what was last refused, while the plugins folder has it
+	}
 	share share // of the cores
 
 	// While left is above 0 the lanes run one at a time: they were in each other's way.
@@ -37,10 +40,10 @@ const calmRuns = 64
 
 // newCrew makes the lanes that the store has cursors for. The caller holds Runtime.mu, or
 // is about to open it.
-func (r *Runtime) newCrew(spec manifest.Subscriber, module *sandbox.Module, places []position) *crew {
-	c := &crew{r: r, name: spec.Name, want: spec.Partitions}
+func (r *Runtime) newCrew(gen *generation, places []position) *crew {
+	c := &crew{r: r, name: gen.spec.Name, want: gen.spec.Partitions}
 	for lane, at := range places {
-		c.lanes = append(c.lanes, newSubscription(c, lane, len(places), spec, module, at))
+		c.lanes = append(c.lanes, newSubscription(c, lane, len(places), gen, at))
 	}
 	if c.want != len(c.lanes) {
 		c.catchUp()
@@ -110,11 +113,11 @@ func (c *crew) all() []*subscription {
 }
 
 // offer hands a new generation to all lanes. The caller holds Runtime.mu.
-func (c *crew) offer(spec manifest.Subscriber, module *sandbox.Module) {
+func (c *crew) offer(next *generation) {
 	for _, s := range c.lanes {
-		s.offer(spec, module)
+		s.offer(next)
 	}
-	if c.want = spec.Partitions; c.want != len(c.lanes) {
+	if c.want = next.spec.Partitions; c.want != len(c.lanes) {
 		c.catchUp()
 	}
 }
@@ -209,8 +212,7 @@ func (c *crew) replace(n int) error {
 	gen := old[0].latest()
 	c.lanes = nil
 	for lane, at := range places {
-		s := newSubscription(c, lane, n, gen.spec, gen.module, at)
-		s.gen = gen
+		s := newSubscription(c, lane, n, gen, at)
 		c.lanes = append(c.lanes, s)
 		if err := c.r.interest.want(s, gen.spec.Topics); err != nil {
 			return err

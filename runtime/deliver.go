@@ -150,22 +150,27 @@ func (s *subscription) instantiate(ctx context.Context, state *log.State) error 
 }
 
 func (s *subscription) sandboxConfig() sandbox.Config {
-	limits := s.gen.spec.Limits
+	config := s.gen.sandboxConfig()
+	config.OnLog = s.guestLog
+	return config
+}
+
+// sandboxConfig is what every instance of the generation gets.
+func (g *generation) sandboxConfig() sandbox.Config {
+	limits := g.spec.Limits
 	return sandbox.Config{
-		Subscriber: s.name, Grants: s.gen.grants, Conf: s.gen.spec.Config, Adopted: s.gen.adopted,
-		Limits: sandbox.Limits(limits),
-		OnLog:  s.guestLog,
+		Subscriber: g.spec.Name, Grants: g.grants, Conf: g.spec.Config, Adopted: g.adopted, Limits: sandbox.Limits(limits),
 	}
 }
 
 // broken reports a module that could not even be started to the machine.
 func (s *subscription) broken(err error) bool {
-	s.machine.Finish(now(), delivery.Outcome{
+	verdict := s.machine.Finish(now(), delivery.Outcome{
 		Reached: s.machine.Cursor(), Failure: &delivery.Failure{Kind: delivery.Trapped, Message: err.Error()},
 	})
 	s.r.opts.Logger.Error("the module did not start", "subscriber", s.name, "module", s.gen.spec.Module, "error", err)
 	s.count(func(st *SubscriberStatus) { st.Traps++ })
-	return true
+	return s.weigh(verdict, 0)
 }
 
 // settle asks the machine what the result means and commits its verdict.
@@ -175,22 +180,25 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 	if verdict.Discard {
 		s.discard()
 	}
+	s.past.prune(&result, s.buffers.causes)
 	c := &log.Commit{To: verdict.To, Writes: writes(result.Writes), Parked: parkedRows(verdict.Parked), Reads: feed.reads}
+	c.Settled = s.past.settled(s.buffers.causes[:result.Handled], verdict.Skipped)
 	causes, err := s.emits(c, result)
 	if err != nil {
 		return s.stop(err)
 	}
 	if verdict.Letter != nil {
-		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter)}
+		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter, &result)}
 	}
-	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters)+len(c.Timers) > 0 {
+	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters)+len(c.Timers)+len(c.Settled) > 0 {
 		if _, err := s.commit(c); err != nil {
 			return s.clash(causes, err)
 		}
 		s.reruns = 0
 	}
+	s.past.forget(c.Settled)
 	s.account(outcome, verdict, result)
-	return true
+	return s.weigh(verdict, outcome.Handled)
 }
 
 // outcome translates the sandbox's result.
@@ -245,7 +253,7 @@ func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]*abi.Event
 			index, last = 0, e.Cause
 		}
 		ev, cause := e.Event, &s.buffers.causes[e.Cause]
-		if err := s.stamper.Stamp(cause, &ev, index); err != nil {
+		if err := s.stamper.StampRun(s.past.emission(cause).run, cause, &ev, index); err != nil {
 			return nil, fmt.Errorf("stamp emit %d of event %d: %w", index, cause.Seq, err)
 		}
 		index++
@@ -259,10 +267,11 @@ func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]*abi.Event
 	return causes, nil
 }
 
-func (s *subscription) letter(l *delivery.Letter) log.DeadLetter {
+// letter completes a dead letter; result is of the run that led to it, nil if there was none.
+func (s *subscription) letter(l *delivery.Letter, result *sandbox.Result) log.DeadLetter {
 	d := log.DeadLetter{
 		Seq: l.Seq, Reason: l.Reason, Message: l.Message, Code: l.Code, Attempts: l.Attempts,
-		Digest: s.gen.module.Digest(), Time: time.Now(),
+		Digest: s.gen.module.Digest(), Time: time.Now(), LetterMore: s.letterMore(l.Seq, result),
 	}
 	if l.Seq == s.gap.to { // the control frame, which is in no log
 		d.Event = s.lostEvent(l.Seq)
@@ -292,17 +301,17 @@ func (s *subscription) clash(causes []*abi.Event, err error) bool {
 	cause := causes[index]
 	verdict := s.machine.Clash(now(), at.start(false), delivery.Failure{Seq: cause.Seq, Key: cause.Key, Version: cause.Version, Message: err.Error()})
 	if verdict.Letter == nil && len(verdict.Parked) == 0 && verdict.To == s.stored {
-		return true
+		return s.weigh(verdict, 0)
 	}
 	c := &log.Commit{To: verdict.To, Parked: parkedRows(verdict.Parked)}
 	if verdict.Letter != nil {
-		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter)}
+		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter, nil)}
 		s.count(func(st *SubscriberStatus) { st.DeadLetters++ })
 	}
 	if _, err := s.commit(c); err != nil {
 		return s.refused(err)
 	}
-	return true
+	return s.weigh(verdict, 0)
 }
 
 // refused deals with a commit that did not fit: after a fence, or where another lane was
@@ -321,7 +330,10 @@ func (s *subscription) refused(err error) bool {
 	if err != nil {
 		return s.stop(err)
 	}
-	s.stored, s.fence = at.Next, at.Fence
+	if s.fence != at.Fence {
+		s.moved()
+	}
+	s.stored, s.fence, s.past = at.Next, at.Fence, at.past
 	s.machine.Refused(at.start(false))
 	s.discard()
 	s.closeReader()
@@ -423,6 +435,9 @@ func (f *feed) next() *abi.Event {
 	ev.Attempt, ev.Left = 1, uint32(f.order.Max-f.given-1)
 	if f.given == 0 && f.order.Attempt > 1 {
 		ev.Attempt, ev.Flags = f.order.Attempt, ev.Flags|abi.FlagRedelivered
+	}
+	if s.past.emission(ev).dropped {
+		ev.Flags |= abi.FlagReplay
 	}
 	f.given++
 	s.buffers.causes = append(s.buffers.causes, *ev)

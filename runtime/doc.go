@@ -15,6 +15,11 @@
 //     [Runtime.Subscribers] say why.
 //   - An emit in the future is a timer: it is part of that commit, too, and becomes an event
 //     once, when the node's clock reaches its time.
+//   - A new module goes into service as the manifest's swap says: at once, after a rehearsal
+//     against the present generation on events of the log ([Runtime.Shadow]), or on trial,
+//     with the present one coming back if one of its first events fails. What was refused is
+//     remembered, and not tried again until the file changes; the last good generation runs
+//     over restarts, from bytes that the store keeps.
 //   - One subscriber's failures are its own: others do not notice them.
 //
 // # What it does not

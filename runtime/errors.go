@@ -6,6 +6,9 @@ import "errors"
 var (
 	ErrReservedTopic = errors.New("topics that begin with $ are the host's; choose another topic")
 	ErrNotFound      = errors.New("not found")
+	ErrAttached      = errors.New("the subscriber is in the manifest; take it out of there first")
+	ErrDetached      = errors.New("the subscriber is not in the manifest, so nothing runs it; put it back there first")
+	ErrInTurn        = errors.New("the cursor has yet to come to this event again, which is handled in its turn then")
 	ErrDraining      = errors.New("the node is shutting down; publish to it again after its restart")
 )
 
@@ -26,3 +29,13 @@ func (e *ManifestError) Error() string {
 
 // Unwrap returns the cause.
 func (e *ManifestError) Unwrap() error { return e.Err }
+
+// RefusedError says that a module was refused for what it does, by a rehearsal or by its
+// first events in service. What ran before goes on.
+type RefusedError struct {
+	Subscriber string
+	Reason     string
+}
+
+// Error names the subscriber and the reason.
+func (e *RefusedError) Error() string { return "subscriber " + e.Subscriber + ": " + e.Reason }

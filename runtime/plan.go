@@ -2,8 +2,6 @@ package runtime
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +11,7 @@ import (
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/manifest"
-	"github.com/avx-platform/avxrt/internal/sandbox"
+	"github.com/avx-platform/avxrt/log"
 	"github.com/avx-platform/avxrt/router"
 )
 
@@ -23,48 +21,23 @@ const maxModuleBytes = 32 << 20
 // plan is a manifest whose modules are all loaded: everything that can be wrong was checked.
 type plan struct {
 	manifest *manifest.Manifest
-	modules  map[string]*sandbox.Module // by subscriber
+	choices  map[string]choice // by subscriber
 }
 
-// build reads and loads every module of m. It changes nothing; the first module that is
-// refused ends it with a [*ManifestError].
-func (r *Runtime) build(ctx context.Context, m *manifest.Manifest) (*plan, error) {
-	p := &plan{manifest: m, modules: map[string]*sandbox.Module{}}
+// build reads and loads every module of m, and rehearses what the manifest says. What runs
+// stays as it is; the first module that is refused as no module at all ends it with a
+// [*ManifestError].
+func (r *Runtime) build(ctx context.Context, m *manifest.Manifest, by change) (*plan, error) {
+	p := &plan{manifest: m, choices: map[string]choice{}}
 	for i := range m.Subscribers {
 		spec := &m.Subscribers[i]
-		module, err := r.load(ctx, m, spec)
+		c, err := r.choose(ctx, m, spec, by)
 		if err != nil {
 			return nil, &ManifestError{Subscriber: spec.Name, Err: err}
 		}
-		p.modules[spec.Name] = module
+		p.choices[spec.Name] = c
 	}
 	return p, nil
-}
-
-// load returns the module of spec, compiled; the same bytes are compiled once.
-func (r *Runtime) load(ctx context.Context, m *manifest.Manifest, spec *manifest.Subscriber) (*sandbox.Module, error) {
-	wasm, err := r.readModule(m.Plugins.Dir, spec.Module)
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(wasm)
-	digest := hex.EncodeToString(sum[:])
-	if spec.SHA256 != "" && spec.SHA256 != digest {
-		return nil, fmt.Errorf("module %s has the digest %s, the manifest pins %s; correct sha256 or restore the file", spec.Module, digest, spec.SHA256)
-	}
-	r.mu.Lock()
-	module := r.mu.loaded[digest]
-	r.mu.Unlock()
-	if module != nil {
-		return module, nil
-	}
-	if module, err = r.engine.Load(ctx, spec.Module, wasm); err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	r.mu.loaded[digest] = module
-	r.mu.Unlock()
-	return module, nil
 }
 
 // readModule reads a module from the plugins folder, which it cannot leave, or from
@@ -111,8 +84,8 @@ func readInside(dir, name string) ([]byte, error) {
 }
 
 // adopt makes p what runs: new subscribers are attached and started, gone ones end at an
-// event boundary, changed ones get a new generation. The cursors of new subscribers are
-// durable before it returns.
+// event boundary, changed ones get a new generation. The cursors of new subscribers and all
+// new generations are durable before it returns.
 func (r *Runtime) adopt(ctx context.Context, p *plan) error {
 	places := map[string][]position{}
 	for i := range p.manifest.Subscribers {
@@ -125,10 +98,14 @@ func (r *Runtime) adopt(ctx context.Context, p *plan) error {
 			return err
 		}
 	}
+	numbers, err := r.recordGenerations(ctx, p)
+	if err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name, s := range r.mu.subs {
-		if _, stays := p.modules[name]; !stays {
+		if _, stays := p.choices[name]; !stays {
 			s.crew.end()
 			for _, lane := range s.crew.lanes {
 				r.interest.forget(lane)
@@ -137,28 +114,61 @@ func (r *Runtime) adopt(ctx context.Context, p *plan) error {
 		}
 	}
 	for i := range p.manifest.Subscribers {
-		spec := p.manifest.Subscribers[i]
-		if s, ok := r.mu.subs[spec.Name]; ok {
-			if err := r.wantAll(s.crew.lanes, spec.Topics); err != nil {
-				return &ManifestError{Subscriber: spec.Name, Err: err}
-			}
-			s.crew.offer(spec, p.modules[spec.Name])
-			continue
-		}
-		c := r.newCrew(spec, p.modules[spec.Name], places[spec.Name])
-		if err := r.wantAll(c.lanes, spec.Topics); err != nil {
-			return &ManifestError{Subscriber: spec.Name, Err: err}
-		}
-		s := c.lanes[0]
-		r.mu.subs[spec.Name] = s
-		if r.mu.launch != nil {
-			r.mu.launch(s)
+		name := p.manifest.Subscribers[i].Name
+		if err := r.give(p.choices[name], numbers[name], places[name]); err != nil {
+			return &ManifestError{Subscriber: name, Err: err}
 		}
 	}
 	r.mu.manifest = p.manifest
 	clear(r.mu.problems)
 	for _, c := range p.manifest.Cycles() {
 		r.opts.Logger.Warn("subscribers can feed each other in a circle", "cycle", c.String())
+	}
+	return nil
+}
+
+// give hands a choice to its subscriber, which it makes if there is none. number is that of
+// a new generation, 0 if the choice is no new one. It needs the runtime's lock.
+func (r *Runtime) give(c choice, number int, places []position) error {
+	gen := newGeneration(max(number, c.number), c.spec, c.module)
+	s := r.mu.subs[c.spec.Name]
+	if s == nil {
+		return r.begin(c, gen, places)
+	}
+	s.crew.settleRefusal(c)
+	if c.fresh {
+		s.count(func(st *SubscriberStatus) { st.Refused++ })
+	}
+	if number == 0 { // what it has stays, or came back while the plan was built
+		return nil
+	}
+	if err := r.wantAll(s.crew.lanes, c.spec.Topics); err != nil {
+		return err
+	}
+	if back := s.latest().overtake(); c.trial {
+		gen.trial = newTrial(c.spec.Swap.Events, back)
+	}
+	s.crew.offer(gen)
+	return nil
+}
+
+// begin makes the lanes of a subscriber that does not run yet. It needs the runtime's lock.
+func (r *Runtime) begin(c choice, gen *generation, places []position) error {
+	if c.trial {
+		gen.trial = newTrial(c.spec.Swap.Events, c.back)
+	}
+	crew := r.newCrew(gen, places)
+	if err := r.wantAll(crew.lanes, c.spec.Topics); err != nil {
+		return err
+	}
+	crew.settleRefusal(c)
+	s := crew.lanes[0]
+	r.mu.subs[c.spec.Name] = s
+	if c.refused != "" {
+		r.opts.Logger.Error("the last good generation goes on", "subscriber", s.name, "generation", c.number, "reason", c.refused)
+	}
+	if r.mu.launch != nil {
+		r.mu.launch(s)
 	}
 	return nil
 }
@@ -171,6 +181,54 @@ func (r *Runtime) wantAll(lanes []*subscription, patterns []router.Pattern) erro
 		}
 	}
 	return nil
+}
+
+// recordGenerations keeps the modules of the plan's new generations, and these themselves,
+// and returns their numbers by subscriber.
+func (r *Runtime) recordGenerations(ctx context.Context, p *plan) (map[string]int, error) {
+	saved := map[string]bool{}
+	var revisions []log.Revision
+	for i := range p.manifest.Subscribers {
+		c := p.choices[p.manifest.Subscribers[i].Name]
+		if c.number != 0 {
+			continue
+		}
+		digest := c.module.Digest()
+		if !saved[digest] {
+			if _, err := r.store.SaveModule(ctx, c.wasm); err != nil {
+				return nil, err
+			}
+			saved[digest] = true
+		}
+		at, err := r.lowest(c.spec.Name)
+		if err != nil {
+			return nil, err
+		}
+		g := log.Generation{Digest: digest, Module: c.spec.Module, Cause: c.cause, Standing: log.InService, Seq: at}
+		if c.trial {
+			g.Standing = log.OnTrial
+		}
+		revisions = append(revisions, successor(c.spec.Name, g))
+	}
+	histories, err := r.store.Revise(ctx, revisions...)
+	numbers := map[string]int{}
+	for i, history := range histories {
+		numbers[revisions[i].Subscriber] = history[len(history)-1].Number
+	}
+	return numbers, err
+}
+
+// lowest returns the lowest cursor of a subscriber's lanes.
+func (r *Runtime) lowest(name string) (abi.Seq, error) {
+	lanes, err := r.store.Lanes(name)
+	if err != nil || len(lanes) == 0 {
+		return 0, err
+	}
+	lowest := lanes[0].Next
+	for _, c := range lanes {
+		lowest = min(lowest, c.Next)
+	}
+	return lowest, nil
 }
 
 // startSeq translates where a new subscriber begins; 0 means after the present head.
@@ -188,21 +246,39 @@ func (r *Runtime) startSeq(start manifest.Start) (abi.Seq, error) {
 
 // Reload reads the manifest and the modules again and adopts them if all of it is right.
 // If not, the error says why, nothing changes, and the problem stays visible in
-// [Runtime.Status] and [Runtime.Subscribers] until a reload succeeds.
+// [Runtime.Status] and [Runtime.Subscribers] until a reload succeeds. A module that is
+// refused by its rehearsal gives a [*RefusedError]: its subscriber goes on as it is, the
+// rest of the plan is adopted.
 func (r *Runtime) Reload(ctx context.Context) error {
 	r.planning.Lock()
 	defer r.planning.Unlock()
-	err := r.reload(ctx)
+	return r.reloadFor(ctx, change{})
+}
+
+// reloadFor is Reload for whoever holds planning.
+func (r *Runtime) reloadFor(ctx context.Context, by change) error {
+	if r.draining.Load() {
+		return ErrDraining
+	}
+	err := r.reload(ctx, by)
 	if err == nil {
 		r.reloads.done.Add(1)
 		return nil
 	}
+	if ctx.Err() != nil || r.draining.Load() {
+		return err // it was not refused, only not finished
+	}
 	r.reloads.refused.Add(1)
-	r.opts.Logger.Error("the new plan was refused, the old one goes on", "error", err)
-	var refused *ManifestError
-	name := ""
+	var refused *RefusedError
 	if errors.As(err, &refused) {
-		name = refused.Subscriber
+		r.opts.Logger.Error("a new module was refused, the old generation goes on", "subscriber", refused.Subscriber, "error", err)
+		return err
+	}
+	r.opts.Logger.Error("the new plan was refused, the old one goes on", "error", err)
+	var wrong *ManifestError
+	name := ""
+	if errors.As(err, &wrong) {
+		name = wrong.Subscriber
 	}
 	r.mu.Lock()
 	clear(r.mu.problems)
@@ -211,7 +287,7 @@ func (r *Runtime) Reload(ctx context.Context) error {
 	return err
 }
 
-func (r *Runtime) reload(ctx context.Context) error {
+func (r *Runtime) reload(ctx context.Context, by change) error {
 	m, err := r.readManifest()
 	if err != nil {
 		return &ManifestError{Err: err}
@@ -223,9 +299,17 @@ func (r *Runtime) reload(ctx context.Context) error {
 		r.opts.Logger.Warn("these settings take effect after a restart", "keys", restart)
 		m.Node, m.HTTP = old.Node, old.HTTP
 	}
-	p, err := r.build(ctx, m)
+	p, err := r.build(ctx, m, by)
 	if err != nil {
 		return err
 	}
-	return r.adopt(ctx, p)
+	if err := r.adopt(ctx, p); err != nil {
+		return err
+	}
+	for i := range m.Subscribers {
+		if c := p.choices[m.Subscribers[i].Name]; c.fresh {
+			return &RefusedError{Subscriber: m.Subscribers[i].Name, Reason: c.refused}
+		}
+	}
+	return nil
 }

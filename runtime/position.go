@@ -15,6 +15,7 @@ import (
 type position struct {
 	log.Cursor
 	parked []log.Parked
+	past   past
 }
 
 // position returns where a lane of a subscriber stands, and which blocked keys are its.
@@ -23,6 +24,9 @@ func (r *Runtime) position(name string, lane, lanes int) (p position, err error)
 		p.parked, err = r.store.Parked(name)
 	}
 	p.parked = slices.DeleteFunc(p.parked, func(row log.Parked) bool { return partition(row.Key, row.First, lanes) != lane })
+	if err == nil {
+		p.past, err = r.past(name, p)
+	}
 	return p, err
 }
 
@@ -124,13 +128,13 @@ func (l *lineReader) close() {
 func (s *subscription) condemn(v delivery.Verdict) bool {
 	c := &log.Commit{To: v.To, Parked: parkedRows(v.Parked)}
 	if v.Letter != nil {
-		c.DeadLetters = []log.DeadLetter{s.letter(v.Letter)}
+		c.DeadLetters = []log.DeadLetter{s.letter(v.Letter, nil)}
 	}
 	if _, err := s.commit(c); err != nil {
 		return s.refused(err)
 	}
 	s.account(delivery.Outcome{}, v, sandbox.Result{})
-	return true
+	return s.weigh(v, 0)
 }
 
 // mark writes down, durably, that an attempt of ev begins.

@@ -33,15 +33,16 @@ type Runtime struct {
 
 	clockStopped atomic.Bool // as last said in the log
 
-	planning sync.Mutex // one plan is built at a time
+	planning  sync.Mutex   // one plan is built at a time
+	shadowing sync.RWMutex // read-locked while a guest runs outside of plans and subscriptions
 
 	mu struct {
 		sync.Mutex
 		manifest *manifest.Manifest
-		subs     map[string]*subscription // attached and running, or to be run by Run
-		problems map[string]string        // per subscriber; "" is the manifest's own
-		loaded   map[string]*sandbox.Module
-		launch   func(*subscription) // set while Run runs
+		subs     map[string]*subscription   // attached and running, or to be run by Run
+		problems map[string]string          // per subscriber; "" is the manifest's own
+		loaded   map[string]*sandbox.Module // by digest
+		launch   func(*subscription)        // set while Run runs
 	}
 }
 
@@ -69,7 +70,7 @@ func Open(opts Options) (*Runtime, error) {
 		return nil, errors.Join(err, r.store.Close())
 	}
 	r.mu.manifest = m
-	plan, err := r.build(context.Background(), m)
+	plan, err := r.build(context.Background(), m, change{})
 	if err == nil {
 		err = r.adopt(context.Background(), plan)
 	}
@@ -121,9 +122,14 @@ func (r *Runtime) Run(ctx context.Context) error {
 // Run's context.
 func (r *Runtime) Drain() { r.draining.Store(true) }
 
-// Close closes the modules and the store. Run must have returned before.
+// Close closes the modules and the store, once no rehearsal runs any more. Run must have
+// returned before.
 func (r *Runtime) Close() error {
 	r.draining.Store(true)
+	r.planning.Lock() // whoever comes later sees that the node drains
+	defer r.planning.Unlock()
+	r.shadowing.Lock()
+	defer r.shadowing.Unlock()
 	return errors.Join(r.engine.Close(context.Background()), r.store.Close())
 }
 

@@ -23,7 +23,8 @@ type State string
 const (
 	StateRunning  State = "running"
 	StateRetrying State = "retrying" // an event waits for its next attempt
-	StateStopped  State = "stopped"  // until a new generation; Reason says why
+	StatePaused   State = "paused"   // until an operator resumes it
+	StateStopped  State = "stopped"  // until a new generation, or until it is resumed; Reason says why
 	StateFailed   State = "failed"   // the store gave an error; until a restart
 )
 
@@ -32,19 +33,21 @@ type SubscriberStatus struct {
 	Name        string
 	State       State
 	Reason      string // why it is stopped, failed or retrying
-	Problem     string // why the last new plan was refused; "" if it was not
+	Problem     string // why the last new plan, or the module in the plugins folder, is refused; "" if none is
+	OnTrial     bool   // an event that fails makes the generation before come back
 	Topics      []string
 	Module      string
 	Digest      string
 	Generation  int
 	Cursor      abi.Seq // next seq that it has not dealt with
+	Mark        abi.Seq // below it, what it does is done again after a reset; 0: it was never reset
 	Needs       abi.Seq // the first that it may still run: below Cursor where a blocked key waits
 	BlockedKeys int     // keys whose first event waits for its next attempt, or for an operator
 	PassedOver  int     // events that wait behind those, counted since the start of the process
 	Partitions  int     // that handle events now
 	Conflicts   uint64  // runs of a partition that were done again because another one had changed what they read
-	LagEvents   uint64  // seqs between the cursor and the head, wanted or not
-	LagSeconds  float64 // age of the first of them
+	LagEvents   uint64  // seqs between the cursor and the head, wanted or not; 0 if none is wanted
+	LagSeconds  float64 // age of the first event that concerns it and is not dealt with
 	Handled     uint64
 	Emitted     uint64
 	Traps       uint64
@@ -52,6 +55,8 @@ type SubscriberStatus struct {
 	Retries     uint64
 	Skipped     uint64
 	DeadLetters uint64
+	Refused     uint64 // modules that a rehearsal refused
+	RolledBack  uint64 // generations that failed on trial
 	Lost        uint64 // events that left the log, because of its size, before they were handled
 	ExecSeconds float64
 	Fuel        uint64 // burnt, see limits.fuel
@@ -143,6 +148,9 @@ func (st *SubscriberStatus) add(o SubscriberStatus) {
 	st.Skipped += o.Skipped
 	st.DeadLetters += o.DeadLetters
 	st.Lost += o.Lost
+	st.Refused += o.Refused
+	st.RolledBack += o.RolledBack
+	st.OnTrial = st.OnTrial || o.OnTrial
 	st.ExecSeconds += o.ExecSeconds
 	st.Fuel += o.Fuel
 	st.Verified += o.Verified
@@ -163,7 +171,7 @@ func (s *subscription) inherit(old []*subscription) {
 		*st = sum
 		st.State, st.Reason, st.Cursor, st.Needs = now.State, now.Reason, now.Cursor, now.Needs
 		st.Name, st.Since, st.BlockedKeys, st.PassedOver = now.Name, now.Since, now.BlockedKeys, now.PassedOver
-		st.Generation, st.Module, st.Digest, st.Topics = now.Generation, now.Module, now.Digest, now.Topics
+		st.Generation, st.Module, st.Digest, st.Topics, st.OnTrial = now.Generation, now.Module, now.Digest, now.Topics, now.OnTrial
 	})
 }
 
@@ -171,20 +179,19 @@ func (s *subscription) inherit(old []*subscription) {
 func (s *subscription) statusNow() SubscriberStatus {
 	lanes := s.crew.all()
 	st := lanes[0].laneStatus()
+	lanes[0].lag(&st)
 	st.Partitions = len(lanes)
-	for _, o := range lanes[1:] {
-		st.add(o.laneStatus())
-	}
-	head := s.r.store.Head()
-	if st.Cursor <= head {
-		st.LagEvents = uint64(head - st.Cursor + 1)
-		if ev, err := s.r.store.Event(st.Cursor); err == nil {
-			st.LagSeconds = time.Since(time.Unix(0, ev.Appended)).Seconds()
-		}
+	for _, lane := range lanes[1:] {
+		o := lane.laneStatus()
+		lane.lag(&o)
+		st.add(o)
+		st.LagEvents, st.LagSeconds = max(st.LagEvents, o.LagEvents), max(st.LagSeconds, o.LagSeconds)
 	}
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
-	st.Problem = s.r.mu.problems[s.name]
+	if st.Problem = s.r.mu.problems[s.name]; st.Problem == "" {
+		st.Problem = s.crew.problem()
+	}
 	return st
 }
 
@@ -202,7 +209,9 @@ func (s *subscription) setState(state State, reason string) {
 // publishStatus copies what others may see of the goroutine's own.
 func (s *subscription) publishStatus() {
 	state, reason := StateRunning, ""
-	if stopped := s.machine.Stopped(); stopped != "" {
+	if s.past.Paused {
+		state, reason = StatePaused, s.past.Reason
+	} else if stopped := s.machine.Stopped(); stopped != "" {
 		state, reason = StateStopped, stopped
 	} else if seq := s.machine.Retrying(); seq != 0 {
 		state, reason = StateRetrying, fmt.Sprintf("event %d waits for its next attempt", seq)
@@ -218,6 +227,8 @@ func (s *subscription) publishStatus() {
 		}
 		st.Cursor, st.MemoryBytes, st.Needs = s.machine.Cursor(), memory, s.machine.Needs()
 		st.BlockedKeys, st.PassedOver = s.machine.Waiting()
+		st.Mark = s.past.Mark
+		st.OnTrial = gen.onTrial()
 		if st.Generation != gen.number {
 			st.Generation, st.Module, st.Digest = gen.number, gen.spec.Module, gen.module.Digest()
 			st.Topics, st.Since = patternTexts(gen.spec), time.Unix(0, gen.adopted)
@@ -278,12 +289,14 @@ func (s *subscription) guestLog(line sandbox.LogLine) {
 	s.r.opts.Logger.Log(context.Background(), level, line.Message, "subscriber", s.name, "seq", uint64(line.Seq), "generation", s.gen.number, "guest", true)
 }
 
-// sameSpec says whether two specs ask for the same behaviour.
+// sameSpec says whether two specs ask for the same behaviour. How a module goes into service
+// is no part of it.
 func sameSpec(a, b manifest.Subscriber) bool {
 	if !slices.Equal(patternTexts(a), patternTexts(b)) {
 		return false
 	}
 	a.Topics, b.Topics = nil, nil
+	a.Swap, a.SHA256 = b.Swap, b.SHA256
 	return reflect.DeepEqual(a, b)
 }
 
@@ -315,38 +328,4 @@ func (r *Runtime) State(ctx context.Context, name, prefix, after string, limit i
 		return true
 	})
 	return entries, err
-}
-
-// DeadLetter is an event that a subscriber gave up, with what is known of the event.
-type DeadLetter struct {
-	log.DeadLetter
-	Subscriber string
-	Event      abi.Event
-}
-
-// DeadLetters returns up to limit dead letters of a subscriber whose seq is above after.
-// It returns [ErrNotFound] for a name that was never attached.
-func (r *Runtime) DeadLetters(ctx context.Context, subscriber string, after abi.Seq, limit int) ([]DeadLetter, error) {
-	if _, err := r.store.Cursor(subscriber); err != nil {
-		return nil, fmt.Errorf("subscriber %q: %w", subscriber, ErrNotFound)
-	}
-	var letters []DeadLetter
-	err := r.store.DeadLetters(subscriber, after, func(d log.DeadLetter) bool {
-		if len(letters) == limit {
-			return false
-		}
-		letters = append(letters, DeadLetter{DeadLetter: d, Subscriber: subscriber})
-		return true
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i := range letters {
-		if kept := letters[i].DeadLetter.Event; kept != nil { // the log has dropped it
-			letters[i].Event = *kept
-		} else if letters[i].Event, err = r.store.Event(letters[i].Seq); err != nil {
-			return nil, err
-		}
-	}
-	return letters, r.store.Sync(ctx)
 }

@@ -35,6 +35,7 @@ type generation struct {
 	adopted int64
 	match   func(topic string) bool
 	grants  func(topic string) bool
+	trial   *trial // nil: it is not watched
 }
 
 // subscription delivers to one subscriber. Its goroutine owns everything but what mu guards.
@@ -54,6 +55,7 @@ type subscription struct {
 	instance *sandbox.Instance
 	fence    uint64
 	stored   abi.Seq // the cursor as committed
+	past     past    // what it dealt with before, and whether it is paused
 	buffers  runBuffers
 	start    lastPerTopic
 	gap      gap // that it was told of last
@@ -63,12 +65,15 @@ type subscription struct {
 	stirred chan struct{}                       // ends that wait
 	skip    atomic.Uint64                       // a seq up to which it has nothing to read, see sweep
 	cleared atomic.Uint64                       // a seq below which nothing concerned it while it was idle, see gapFrom
+	behind  probe                               // the first event that it has yet to handle, see lag
 
 	mu struct {
 		sync.Mutex
 		next   *generation // offered, not yet in service
 		ended  bool        // taken out of the manifest
 		halted bool        // others are to take over
+		jobs   []*job      // to be done at the next event boundary
+		absent error       // why no goroutine will do them; nil if one does, or will once Run is called
 		wake   func()      // ends the wait of the goroutine
 		status SubscriberStatus
 	}
@@ -80,15 +85,15 @@ type runBuffers struct {
 	causes []abi.Event // given in this run, in order
 }
 
-func newSubscription(c *crew, lane, lanes int, spec manifest.Subscriber, module *sandbox.Module, at position) *subscription {
+func newSubscription(c *crew, lane, lanes int, gen *generation, at position) *subscription {
 	r := c.r
 	s := &subscription{
-		r: r, crew: c, name: spec.Name, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, stirred: make(chan struct{}, 1),
+		r: r, crew: c, name: c.name, gen: gen, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, past: at.past,
+		stirred: make(chan struct{}, 1),
 	}
-	s.stamper = delivery.Stamper{Subscriber: spec.Name, Source: "/avxrt/" + s.nodeID()}
-	s.gen = newGeneration(1, spec, module)
-	s.machine = delivery.New(policy(spec), at.start(!r.store.Clean()))
-	s.mu.status = SubscriberStatus{Name: spec.Name, Since: time.Now()}
+	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
+	s.machine = delivery.New(policy(gen.spec), at.start(!r.store.Clean()))
+	s.mu.status = SubscriberStatus{Name: s.name, Since: time.Now()}
 	s.publishStatus()
 	return s
 }
@@ -119,18 +124,10 @@ func policy(spec manifest.Subscriber) delivery.Policy {
 }
 
 // offer hands over a new generation; the goroutine takes it at the next event boundary.
-// The same module under the same rules is no new generation.
-func (s *subscription) offer(spec manifest.Subscriber, module *sandbox.Module) {
+func (s *subscription) offer(next *generation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	latest := s.gen
-	if s.mu.next != nil {
-		latest = s.mu.next
-	}
-	if latest.module == module && sameSpec(latest.spec, spec) {
-		return
-	}
-	s.mu.next = newGeneration(latest.number+1, spec, module)
+	s.mu.next = next
 	if s.mu.wake != nil {
 		s.mu.wake()
 	}
@@ -177,7 +174,7 @@ func (s *subscription) end() {
 func (s *subscription) pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.mu.next != nil || s.mu.ended || s.mu.halted
+	return s.mu.next != nil || s.mu.ended || s.mu.halted || len(s.mu.jobs) > 0
 }
 
 // take puts an offered generation into service and says whether the subscription goes on.
@@ -194,6 +191,7 @@ func (s *subscription) take() bool {
 	if next != nil {
 		s.discard()
 		s.closeReader()
+		s.cleared.Store(0) // for its topics, which may be others
 		s.machine.Adopt(policy(next.spec))
 		s.publishStatus()
 		s.r.opts.Logger.Info("new generation in service", "subscriber", s.name, "generation", next.number,
@@ -205,7 +203,19 @@ func (s *subscription) take() bool {
 // run is the goroutine of the subscription.
 func (s *subscription) run(ctx context.Context) {
 	defer s.release()
+	s.begin()
 	for ctx.Err() == nil && s.take() && !s.arrived() {
+		if s.work() {
+			continue
+		}
+		if s.past.Paused {
+			s.publishStatus()
+			s.wait(ctx, func(ctx context.Context) { <-ctx.Done() })
+			continue
+		}
+		if !s.attend(ctx) {
+			continue
+		}
 		if v, condemned := s.machine.Condemned(now()); condemned {
 			if !s.condemn(v) {
 				return
@@ -242,7 +252,7 @@ func (s *subscription) wait(ctx context.Context, block func(context.Context)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
-	if s.mu.next != nil || s.mu.ended || s.mu.halted {
+	if s.mu.next != nil || s.mu.ended || s.mu.halted || len(s.mu.jobs) > 0 {
 		s.mu.Unlock()
 		return
 	}
@@ -294,6 +304,7 @@ func (s *subscription) discard() {
 
 // release ends the goroutine: what was read over is written down, handles are closed.
 func (s *subscription) release() {
+	defer s.leave()
 	if cursor := s.machine.Cursor(); cursor > s.stored {
 		if _, err := s.commit(&log.Commit{To: cursor}); err != nil && !errors.Is(err, log.ErrFenced) {
 			s.r.opts.Logger.Error("the cursor was not written at the end; a few events will be looked at again", "subscriber", s.name, "error", err)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/internal/hostile"
 	"github.com/avx-platform/avxrt/internal/shop"
 )
 
@@ -61,6 +62,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "serving": serving, "eventually": eventually, "orders": writeOrders, "totals": checkScriptTotals,
+			"module": writeModule,
 		},
 	})
 }
@@ -163,6 +165,32 @@ func checkScriptTotals(ts *testscript.TestScript, neg bool, args []string) {
 	if diff := want.Diff(got); len(diff) > 0 {
 		ts.Fatalf("totals differ:\n%s", strings.Join(diff, "\n"))
 	}
+}
+
+// writeModule FILE NAME writes a bad version of package hostile; FILE same FROM the module
+// FROM with another digest; FILE patched FROM OLD NEW the module with other bytes in it.
+func writeModule(ts *testscript.TestScript, neg bool, args []string) {
+	var wasm []byte
+	switch {
+	case neg:
+		ts.Fatalf("module does not take !")
+	case len(args) == 2:
+		for _, v := range hostile.Versions() {
+			if v.Name == args[1] {
+				wasm = v.Wasm
+			}
+		}
+	case len(args) == 3 && args[1] == "same":
+		wasm = withCustomSection([]byte(ts.ReadFile(args[2])))
+	case len(args) == 5 && args[1] == "patched" && len(args[3]) == len(args[4]):
+		wasm = []byte(strings.ReplaceAll(ts.ReadFile(args[2]), args[3], args[4]))
+	}
+	if wasm == nil {
+		ts.Fatalf("usage: module FILE NAME | module FILE same FROM | module FILE patched FROM OLD NEW")
+	}
+	path := ts.MkAbs(args[0])
+	ts.Check(os.WriteFile(path+".tmp", wasm, 0o644))
+	ts.Check(os.Rename(path+".tmp", path))
 }
 
 func readOrders(ts *testscript.TestScript, file string) []shop.Event {

@@ -15,16 +15,17 @@ import (
 
 func (a *app) subVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "sub", Short: "How the subscribers stand", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(a.subList(), a.subShow(), a.subTimers())
+	cmd.AddCommand(a.subList(), a.subShow(), a.subTimers(), a.subHistory(), a.subPause(), a.subResume(), a.subReset(), a.subDrop())
 	return cmd
 }
 
 func (a *app) subList() *cobra.Command {
 	var wait time.Duration
+	var detached bool
 	cmd := &cobra.Command{
 		Use: "ls", Short: "List the subscribers",
 		Long: `List the subscribers of a node. LAG is how many events lie between a subscriber's cursor and the end of
-the log, AGE how old the first of them is. A plan that was refused is told below the list.`,
+the log, AGE how old the first of those that concern it is. A plan that was refused is told below the list.`,
 		Example: "  avxrt sub ls\n  avxrt sub ls -o json\n  avxrt sub ls --wait 30s    (until nobody lags)",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -32,25 +33,34 @@ the log, AGE how old the first of them is. A plan that was refused is told below
 			if err != nil {
 				return err
 			}
+			if detached {
+				return a.detached(cmd, c)
+			}
 			subs, err := waitIdle(cmd.Context(), c, wait)
 			if err != nil {
 				return err
 			}
-			if err := list(a, subs, "NAME TOPICS STATE GEN CURSOR LAG AGE HANDLED EMITTED DLQ", subRow); err != nil {
+			if err := list(a, subs, subHeader, subRow); err != nil {
 				return err
 			}
 			return a.problems(cmd.Context(), c, subs)
 		},
 	}
+	cmd.Flags().BoolVar(&detached, "detached", false, "list those that were taken out of the manifest and not dropped")
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait so long until no subscriber lags; fail if one still does")
 	a.outputFlag(cmd)
 	return cmd
 }
 
+const subHeader = "NAME TOPICS STATE GEN CURSOR LAG AGE HANDLED EMITTED DLQ"
+
 func subRow(s client.Subscriber) []string {
 	state := s.State
 	if s.Problem != "" {
 		state += "!"
+	}
+	if s.OnTrial {
+		state += ", on trial"
 	}
 	age := (time.Duration(s.LagSeconds * float64(time.Second))).Round(time.Second)
 	return []string{
@@ -73,10 +83,10 @@ func (a *app) problems(ctx context.Context, c *client.Client, subs []client.Subs
 	}
 	for _, s := range subs {
 		if s.Problem != "" {
-			fmt.Fprintf(a.err, "%s: its new module was refused, generation %d goes on: %s\n", s.Name, s.Generation, s.Problem)
+			fmt.Fprintf(a.err, "%s: its new module was refused, generation %d goes on: %s\n", s.Name, s.Generation, printable(s.Problem))
 		}
 		if s.Reason != "" {
-			fmt.Fprintf(a.err, "%s: %s: %s\n", s.Name, s.State, s.Reason)
+			fmt.Fprintf(a.err, "%s: %s: %s\n", s.Name, s.State, printable(s.Reason))
 		}
 	}
 	return nil
@@ -97,7 +107,7 @@ func waitIdle(ctx context.Context, c *client.Client, wait time.Duration) ([]clie
 			if s.LagEvents > 0 {
 				behind = s.Name
 			}
-			if wait > 0 && s.LagEvents > 0 && (s.State == "stopped" || s.State == "failed") {
+			if wait > 0 && s.LagEvents > 0 && (s.State == "stopped" || s.State == "failed" || s.State == "paused") {
 				return nil, fmt.Errorf("%s is %s and will not catch up: %s", s.Name, s.State, s.Reason)
 			}
 		}

@@ -157,8 +157,10 @@ type Subscriber struct {
 	Module      string    `json:"module"`
 	Digest      string    `json:"digest"`
 	Generation  int       `json:"generation"`
+	OnTrial     bool      `json:"on_trial,omitempty"`
 	Since       time.Time `json:"since"`
 	Cursor      uint64    `json:"cursor"`
+	Mark        uint64    `json:"mark,omitempty"` // below it, after a reset, events are handled again
 	LagEvents   uint64    `json:"lag_events"`
 	LagSeconds  float64   `json:"lag_seconds"`
 	BlockedKeys int       `json:"blocked_keys"`
@@ -170,6 +172,8 @@ type Subscriber struct {
 	Retries     uint64    `json:"retries"`
 	Skipped     uint64    `json:"skipped"`
 	DeadLetters uint64    `json:"dead_letters"`
+	Refused     uint64    `json:"refused"`
+	RolledBack  uint64    `json:"rolled_back"`
 	ExecSeconds float64   `json:"exec_seconds"`
 	MemoryBytes int64     `json:"memory_bytes"`
 }
@@ -201,33 +205,6 @@ func (c *Client) State(ctx context.Context, name, prefix, after string, limit in
 	query := url.Values{"prefix": {prefix}, "after": {after}, "limit": {strconv.Itoa(limit)}}
 	err := c.get(ctx, "/v1/subscribers/"+url.PathEscape(name)+"/state", query, &out)
 	return out.Entries, err
-}
-
-// DeadLetter is an event that a subscriber gave up.
-type DeadLetter struct {
-	Subscriber string          `json:"subscriber"`
-	Seq        uint64          `json:"seq"`
-	Topic      string          `json:"topic"`
-	Key        string          `json:"key,omitempty"`
-	ID         string          `json:"id"`
-	Reason     string          `json:"reason"`
-	Message    string          `json:"message"`
-	Code       int             `json:"code,omitempty"`
-	Attempts   int             `json:"attempts"`
-	Digest     string          `json:"digest"`
-	Time       time.Time       `json:"time"`
-	Event      json.RawMessage `json:"event,omitempty"`
-}
-
-// DeadLetters returns one page of a subscriber's dead letters above a seq, with their
-// events if wanted.
-func (c *Client) DeadLetters(ctx context.Context, name string, after uint64, limit int, events bool) ([]DeadLetter, error) {
-	var out struct {
-		DeadLetters []DeadLetter `json:"dead_letters"`
-	}
-	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "limit": {strconv.Itoa(limit)}, "events": {strconv.FormatBool(events)}}
-	err := c.get(ctx, "/v1/subscribers/"+url.PathEscape(name)+"/dead-letters", query, &out)
-	return out.DeadLetters, err
 }
 
 // Status is how the node stands.

@@ -22,6 +22,8 @@
 //   - A guest that fails without an event, or on [BreakAfter] events in a row, is held to
 //     be broken: the subscription stops at its cursor until a new generation comes, and
 //     no more events are charged for it.
+//   - While a generation is on trial ([Machine.Watch]) no event is charged or given up for
+//     it: the first that fails makes the [Verdict] to roll back.
 //
 // # What it does not
 //

@@ -46,10 +46,16 @@ func (m *Machine) judge(now int64, f *Failure) Verdict {
 		return m.poison(f, "killed")
 	case Clashed:
 		// At once, because the stream's head may have moved on; the run that clashed left nothing behind.
-		if t.attempts >= m.policy.Attempts {
-			return m.poison(f, "conflict")
+		if t.attempts < m.policy.Attempts {
+			return m.again(now)
 		}
-		return m.again(now)
+		if why := m.canary.clash(f.Seq, f.Message); why != "" {
+			*t = trial{seq: f.Seq}
+			v := m.again(now)
+			v.RollBack = why
+			return v
+		}
+		return m.poison(f, "conflict")
 	}
 	switch {
 	case f.Code == abi.FailRetry:

@@ -231,6 +231,20 @@ func (m *Machine) Release(seq abi.Seq) (change ParkedChange, ok bool) {
 	return ParkedChange{}, false
 }
 
+// Awaits says whether the event with this key and seq will still run in its turn: the
+// cursor is not behind it, or it waits behind a blocked key. One that is held does not.
+func (m *Machine) Awaits(key string, seq abi.Seq) bool {
+	if seq >= m.cursor {
+		return true
+	}
+	id := lineID{key: key}
+	if key == "" {
+		id.seq = seq
+	}
+	l := m.lines.byID[id]
+	return l != nil && l.seq <= seq && !(l.held && l.seq == seq)
+}
+
 // pass moves l behind the event at seq.
 func (l *line) pass(seq abi.Seq, version abi.Version) {
 	l.trial = trial{seq: seq + 1}

@@ -18,6 +18,7 @@ type Machine struct {
 	before  abi.Seq // 0, or the event whose emits were in conflict: it must run alone
 	strikes int     // events in a row that trapped for good
 	faults  int     // runs in a row that failed without an event
+	canary  canary  // whether the generation is on trial
 
 	lines   lines
 	active  *line    // what the last order runs; nil: the log at the cursor
@@ -188,6 +189,10 @@ type Verdict struct {
 	Skipped abi.Seq // 0, or the event that is passed over without a letter
 	Retry   bool    // the failed event will run again
 	Discard bool    // the instance must not be used again
+
+	// RollBack says why the generation on trial must go, "" if it may stay. The failed event
+	// is neither charged nor given up: it is the next one's. See [Machine.Watch].
+	RollBack string
 }
 
 // Finish takes the outcome of the last order and returns what to commit. The machine goes
@@ -213,7 +218,10 @@ func (m *Machine) Finish(now int64, o Outcome) Verdict {
 func (m *Machine) finishLog(now int64, o Outcome) Verdict {
 	m.wake, m.careful = 0, max(0, m.careful-o.Handled)
 	m.moveTo(o.Reached)
+	why := m.canary.judge(&o)
 	switch f := o.Failure; {
+	case why != "":
+		return Verdict{Discard: true, RollBack: why}
 	case f == nil && o.Halted:
 		m.wake = now + int64(m.policy.Max)
 		if l := m.lines.first(); l != nil {
@@ -237,7 +245,14 @@ func (m *Machine) finishLine(now int64, o Outcome) Verdict {
 		l.trial, l.version = trial{seq: o.Reached}, o.Version
 	}
 	var v Verdict
+	why := m.canary.judge(&o)
 	switch f := o.Failure; {
+	case why != "":
+		if f.Kind == Killed { // by the generation that goes
+			l.trial, l.running = trial{seq: l.seq}, false
+		}
+		m.lines.wait(l, now)
+		v = Verdict{Discard: true, RollBack: why}
 	case f == nil:
 		m.lines.wait(l, now)
 	case f.Seq == 0:
@@ -344,7 +359,7 @@ func (m *Machine) Refused(held Start) {
 // forgotten, the attempts that an event has used are not. What waits for its next attempt
 // gets it at once.
 func (m *Machine) Adopt(policy Policy) {
-	m.policy = policy.withDefaults()
+	m.policy, m.canary = policy.withDefaults(), canary{}
 	m.stopped, m.wake, m.strikes, m.faults = "", 0, 0, 0
 	m.suspect.trap = ""
 	for _, l := range m.lines.byID {

@@ -23,7 +23,7 @@ import (
 //	                                   key=<key> version=<n> say whose event it is, version= of a line also where it goes on
 //	clash now=0s cursor=1 seq=2        the commit was refused by a version conflict
 //	refused cursor=1                   the commit was refused by a fence
-//	adopt attempts=3                   a new generation
+//	adopt attempts=3 watch=5           a new generation; the first five events are its trial
 //	parked key=k first=3 …             a row of the store, for the next new
 //	pass key=k                         what becomes of an event of the log
 //	mark key=k seq=3 version=1         the row before a run that is marked
@@ -82,6 +82,7 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) string {
 		return printVerdict(v) + s.rest()
 	case "adopt":
 		s.m.Adopt(policyOf(args, num))
+		s.m.Watch(num("watch"))
 		return s.rest()
 	case "begin":
 		return printOrder(s.m.Begin(int64(now)))
@@ -179,6 +180,9 @@ func printVerdict(v delivery.Verdict) string {
 	if v.Discard {
 		s += ", instance discarded"
 	}
+	if v.RollBack != "" {
+		s += ", roll back: " + v.RollBack
+	}
 	for _, c := range v.Parked {
 		s += "\n" + printParked(c)
 	}
@@ -190,6 +194,9 @@ func (s *story) rest() string {
 	out := ""
 	if seq := s.m.Retrying(); seq != 0 {
 		out += fmt.Sprintf("retrying %d\n", seq)
+	}
+	if s.m.Watching() {
+		out += "on trial\n"
 	}
 	if why := s.m.Stopped(); why != "" {
 		out += "stopped: " + why + "\n"

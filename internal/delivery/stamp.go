@@ -34,7 +34,19 @@ type Stamper struct {
 // Stamp makes emit the index-th event (from 0) that the handling of cause brought forth.
 // Its id depends on nothing but these, so a run that is repeated emits the same ids.
 func (s Stamper) Stamp(cause, emit *abi.Event, index int) error {
-	emit.ID = s.Subscriber + "-" + strconv.FormatUint(uint64(cause.Seq), 10) + "-" + strconv.Itoa(index)
+	return s.StampRun(0, cause, emit, index)
+}
+
+// StampRun is [Stamper.Stamp] for an event that was handled before and shall emit again:
+// the number of the run, from 1, keeps its ids apart from those of then. It expects no
+// version of a stream, because the stream has gone on since.
+func (s Stamper) StampRun(run uint64, cause, emit *abi.Event, index int) error {
+	emit.ID = s.Subscriber + "-"
+	if run != 0 {
+		emit.ID += strconv.FormatUint(run, 10) + "-"
+		emit.Version = 0
+	}
+	emit.ID += strconv.FormatUint(uint64(cause.Seq), 10) + "-" + strconv.Itoa(index)
 	emit.Source = s.Source
 	emit.Kind = abi.KindEvent
 	emit.Time = cause.Time

@@ -3,5 +3,5 @@
 // generated, from a seed where chance is involved, so that a failure can be seen again.
 //
 // It promises that [Guests] are valid modules of contract avx1 which do one bad thing each,
-// and nothing about the bytes of [File].
+// that [Versions] are the mistakes of honest deployments, and nothing about the bytes of [File].
 package hostile

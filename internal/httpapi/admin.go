@@ -18,8 +18,10 @@ type Subscriber struct {
 	Module      string    `json:"module"`
 	Digest      string    `json:"digest"`
 	Generation  int       `json:"generation"`
+	OnTrial     bool      `json:"on_trial,omitempty"`
 	Since       time.Time `json:"since"`
 	Cursor      uint64    `json:"cursor"`
+	Mark        uint64    `json:"mark,omitempty"` // below it, after a reset, events are handled again
 	LagEvents   uint64    `json:"lag_events"`
 	LagSeconds  float64   `json:"lag_seconds"`
 	BlockedKeys int       `json:"blocked_keys"`
@@ -31,6 +33,8 @@ type Subscriber struct {
 	Retries     uint64    `json:"retries"`
 	Skipped     uint64    `json:"skipped"`
 	DeadLetters uint64    `json:"dead_letters"`
+	Refused     uint64    `json:"refused"`
+	RolledBack  uint64    `json:"rolled_back"`
 	ExecSeconds float64   `json:"exec_seconds"`
 	MemoryBytes int64     `json:"memory_bytes"`
 }
@@ -38,14 +42,18 @@ type Subscriber struct {
 func subscriberOf(s runtime.SubscriberStatus) Subscriber {
 	return Subscriber{
 		Name: s.Name, State: string(s.State), Reason: s.Reason, Problem: s.Problem, Topics: s.Topics, Module: s.Module,
-		Digest: s.Digest, Generation: s.Generation, Since: s.Since, Cursor: uint64(s.Cursor), LagEvents: s.LagEvents,
+		Digest: s.Digest, Generation: s.Generation, OnTrial: s.OnTrial, Refused: s.Refused, RolledBack: s.RolledBack, Since: s.Since, Cursor: uint64(s.Cursor), Mark: uint64(s.Mark), LagEvents: s.LagEvents,
 		LagSeconds: s.LagSeconds, BlockedKeys: s.BlockedKeys, Partitions: s.Partitions, Handled: s.Handled, Emitted: s.Emitted, Traps: s.Traps, Failures: s.Failures,
 		Retries: s.Retries, Skipped: s.Skipped, DeadLetters: s.DeadLetters, ExecSeconds: s.ExecSeconds, MemoryBytes: s.MemoryBytes,
 	}
 }
 
-// subscribers is GET /v1/subscribers.
-func (a *api) subscribers(w http.ResponseWriter, _ *http.Request) {
+// subscribers is GET /v1/subscribers; with detached=true, of those that the manifest has no more.
+func (a *api) subscribers(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("detached") == "true" {
+		a.detached(w)
+		return
+	}
 	all := a.Runtime.Subscribers()
 	out := make([]Subscriber, len(all))
 	for i, s := range all {

@@ -47,6 +47,8 @@ var (
 	diskFull      = kind{http.StatusInsufficientStorage, "AVX2014", "The disk of the node is full"}
 	busy          = kind{http.StatusServiceUnavailable, "AVX2015", "The node is overloaded"}
 	closedStream  = kind{http.StatusGone, "AVX2016", "The stream was closed"}
+	wrongState    = kind{http.StatusConflict, "AVX2017", "The subscriber is not in a state for that"}
+	badModule     = kind{http.StatusUnprocessableEntity, "AVX2018", "The module was refused"}
 	internal      = kind{http.StatusInternalServerError, "AVX2013", "The node failed"}
 )
 
@@ -72,6 +74,7 @@ func refuseError(w http.ResponseWriter, err error) {
 		closed  *log.StreamClosedError
 		cloud   *cloudevents.Error
 		syntax  *router.SyntaxError
+		module  *runtime.ManifestError
 		large   *http.MaxBytesError
 	)
 	switch {
@@ -101,6 +104,10 @@ func refuseError(w http.ResponseWriter, err error) {
 		refuse(w, reservedTopic, err.Error(), nil)
 	case errors.Is(err, runtime.ErrNotFound):
 		refuse(w, notFound, err.Error(), nil)
+	case errors.Is(err, runtime.ErrAttached) || errors.Is(err, runtime.ErrDetached) || errors.Is(err, runtime.ErrInTurn):
+		refuse(w, wrongState, err.Error(), nil)
+	case errors.As(err, &module):
+		refuse(w, badModule, err.Error(), nil)
 	case errors.Is(err, runtime.ErrDraining) || errors.Is(err, log.ErrClosed) || errors.Is(err, log.ErrFailed):
 		refuse(w, draining, err.Error(), nil)
 	default:

@@ -53,33 +53,43 @@ func New(opts Options) http.Handler {
 // routes is the interface, one line a route.
 func (a *api) routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"POST /v1/events":                         a.publish,
-		"POST /v1/topics/{topic}":                 a.publishPlain,
-		"GET /v1/topics":                          a.topics,
-		"GET /v1/topics/{topic}/subscribers":      a.interested,
-		"GET /v1/events":                          a.stream,
-		"GET /v1/events/{seq}":                    a.event,
-		"GET /v1/events/{seq}/trace":              a.trace,
-		"POST /v1/events/{seq}/redaction":         a.redact,
-		"GET /v1/streams/{key}":                   a.keyStream,
-		"POST /v1/backups":                        a.backup,
-		"GET /v1/status":                          a.status,
-		"GET /v1/subscribers":                     a.subscribers,
-		"GET /v1/subscribers/{name}":              a.subscriber,
-		"GET /v1/subscribers/{name}/state":        a.state,
-		"GET /v1/subscribers/{name}/dead-letters": a.deadLetters,
-		"GET /v1/subscribers/{name}/timers":       a.timers,
-		"POST /v1/clock":                          a.acceptClock,
-		"POST /v1/reload":                         a.reload,
-		"GET /livez":                              a.live,
-		"GET /readyz":                             a.ready,
+		"POST /v1/events":                                  a.publish,
+		"POST /v1/topics/{topic}":                          a.publishPlain,
+		"GET /v1/topics":                                   a.topics,
+		"GET /v1/topics/{topic}/subscribers":               a.interested,
+		"GET /v1/events":                                   a.stream,
+		"GET /v1/events/{seq}":                             a.event,
+		"GET /v1/events/{seq}/trace":                       a.trace,
+		"POST /v1/events/{seq}/redaction":                  a.redact,
+		"GET /v1/streams/{key}":                            a.keyStream,
+		"POST /v1/backups":                                 a.backup,
+		"GET /v1/status":                                   a.status,
+		"GET /v1/subscribers":                              a.subscribers,
+		"GET /v1/subscribers/{name}":                       a.subscriber,
+		"GET /v1/subscribers/{name}/state":                 a.state,
+		"GET /v1/subscribers/{name}/dead-letters":          a.deadLetters,
+		"GET /v1/subscribers/{name}/timers":                a.timers,
+		"POST /v1/clock":                                   a.acceptClock,
+		"POST /v1/reload":                                  a.reload,
+		"GET /livez":                                       a.live,
+		"GET /readyz":                                      a.ready,
+		"POST /v1/subscribers/{name}/pause":                a.pause,
+		"POST /v1/subscribers/{name}/resume":               a.resume,
+		"POST /v1/subscribers/{name}/reset":                a.reset,
+		"DELETE /v1/subscribers/{name}":                    a.drop,
+		"DELETE /v1/subscribers/{name}/dead-letters":       a.dropLetters,
+		"POST /v1/subscribers/{name}/dead-letters/redrive": a.redrive,
+		"GET /v1/subscribers/{name}/generations":           a.generations,
+		"POST /v1/subscribers/{name}/shadow":               a.shadow,
+		"POST /v1/subscribers/{name}/deploy":               a.deploy,
+		"POST /v1/subscribers/{name}/rollback":             a.rollback,
 	}
 }
 
 // fallback answers what no route takes. A path that exists under another method is told so.
 func (a *api) fallback(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 			other := r.Clone(r.Context())
 			other.Method = method
 			if _, pattern := mux.Handler(other); pattern != "/" && pattern != "" {

@@ -150,6 +150,7 @@ func (b *builder) subscriber(at string, in *rawSubscriber) Subscriber {
 	b.start(at, in, &s)
 	b.limits(at, in, &s)
 	b.retry(at, in, &s)
+	b.swap(at, in, &s)
 	if v := in.Verify; v != nil {
 		if s.Verify = *v; !(*v >= 0 && *v <= 1) {
 			b.bad(at+".verify", "write 0.001 for one run in a thousand", "%v is not between 0 and 1", *v)
@@ -181,9 +182,6 @@ func (b *builder) fixed(at string, in *rawSubscriber, s *Subscriber) {
 	}
 	if in.StateVersion != nil && *in.StateVersion != 1 {
 		b.bad(at+".state_version", "leave it out or write 1", "state versions are not available in this version")
-	}
-	if in.Swap.Mode != nil && *in.Swap.Mode != "immediate" {
-		b.bad(at+".swap.mode", `leave it out or write "immediate"`, "%q is not available in this version", *in.Swap.Mode)
 	}
 	if in.OnPoison == nil {
 		return

@@ -68,6 +68,7 @@ type Subscriber struct {
 	Partitions int
 	Limits     Limits
 	Retry      Retry
+	Swap       Swap
 	OnPoison   string            // park (default), block, skip or stop
 	Verify     float64           // share of runs that are done again on the interpreter and compared, 0 (default) to 1
 	Config     map[string]string // what the guest reads by conf
@@ -113,6 +114,23 @@ type Retry struct {
 	Min, Max time.Duration // of the wait in between; default 100 ms and 30 s
 }
 
+// How a new module goes into service.
+const (
+	SwapImmediate = "immediate" // at once
+	SwapShadow    = "shadow"    // after a rehearsal against the present one
+	SwapCanary    = "canary"    // at once, and back if one of its first events fails
+)
+
+// RequireSame makes a rehearsal refuse a module that emits or writes something else.
+const RequireSame = "same"
+
+// Swap is how a new module goes into service.
+type Swap struct {
+	Mode    string // one of the constants; default immediate
+	Events  int    // of the rehearsal or the trial; default 1,000
+	Require string // of a rehearsal: RequireSame, or "" (default): what is emitted and written may differ
+}
+
 // LookupEnv gives settings of the environment, as os.LookupEnv does.
 type LookupEnv func(key string) (value string, ok bool)
 
@@ -132,6 +150,6 @@ func defaultSubscriber() Subscriber {
 		Partitions: 1,
 		Limits:     Limits{Fuel: 1_000_000_000, Time: time.Second, Memory: 16 << 20, Depth: maxDepth, Emits: 256, EmitBytes: maxEmitBytes, StateBytes: 4 << 20, LogLines: 64},
 		Retry:      Retry{Attempts: 5, Min: 100 * time.Millisecond, Max: 30 * time.Second},
-		OnPoison:   "park",
+		Swap:       Swap{Mode: SwapImmediate, Events: 1000}, OnPoison: "park",
 	}
 }

@@ -24,6 +24,7 @@ emits  = ["inventory.**", "$effect.smtp.send"]
 start  = "seq:5"
 limits = { time = "1s", memory = "8MiB", emits = 10, fuel = "2M", depth = 100, emit_bytes = "4KiB", state_bytes = "1MiB", log_lines = 3 }
 retry  = { attempts = 3, backoff = "10ms..2s" }
+swap = { mode = "shadow", events = 50, require = "same" }
 on_poison = "stop"
 config = { low_stock = "5" }
 `
@@ -41,6 +42,9 @@ func TestParse(t *testing.T) {
 	}
 	if s.Name != "inventory" || len(s.Topics) != 2 || s.Emits[1].String() != "$effect.smtp.send" || s.Start.Seq != 5 || s.OnPoison != "stop" || s.Config["low_stock"] != "5" {
 		t.Errorf("got %+v", s)
+	}
+	if s.Swap != (manifest.Swap{Mode: "shadow", Events: 50, Require: "same"}) {
+		t.Errorf("got %+v", s.Swap)
 	}
 	if s.Limits != (manifest.Limits{Fuel: 2_000_000, Time: time.Second, Memory: 8 << 20, Depth: 100, Emits: 10, EmitBytes: 4 << 10, StateBytes: 1 << 20, LogLines: 3}) || s.Retry != (manifest.Retry{Attempts: 3, Min: 10 * time.Millisecond, Max: 2 * time.Second}) {
 		t.Errorf("got %+v %+v", s.Limits, s.Retry)
@@ -87,7 +91,13 @@ func TestErrors(t *testing.T) {
 		{"backoff", sub + "retry = { backoff = \"5s..1s\" }", "write the shorter one first"},
 		{"start", sub + "start = \"never\"", `start: "never" is unknown`},
 		{"partitions", sub + "partitions = 65", "65 partitions are not possible"},
-		{"swap", sub + "swap = { mode = \"shadow\" }", `"shadow" is not available`},
+		{"swap", sub + "swap = { mode = \"rolling\" }", `:5:10: swap.mode: "rolling" is unknown; use "immediate", "shadow" or "canary"`},
+		{"swap mode misspelt", sub + "swap = { mode = \"shaddow\" }", `did you mean "shadow"?`},
+		{"swap key misspelt", sub + "swap = { mod = \"shadow\" }", `unknown key "mod" in [subscriber.swap]; did you mean "mode"?`},
+		{"swap events", sub + "swap = { mode = \"canary\", events = 0 }", `swap.events: 0 is not between 1 and 100000`},
+		{"swap events of nothing", sub + "swap = { events = 5 }", `swap.events: without a rehearsal or a trial there are no events; add mode`},
+		{"swap require", sub + "swap = { mode = \"shadow\", require = \"smae\" }", `swap.require: "smae" is unknown; did you mean "same"?`},
+		{"swap require of a canary", sub + "swap = { mode = \"canary\", require = \"same\" }", `only a rehearsal compares`},
 		{"listen", "[http]\nlisten = \"0.0.0.0:80\"", `:2:1: http.listen: "0.0.0.0" is not a loopback address`},
 		{"nesting", "a = " + strings.Repeat("[", 10_000), "nested deeper than 16"},
 		{"inline nesting", strings.Repeat("a = {", 10_000), "nested deeper than 16"},

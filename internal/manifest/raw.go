@@ -56,7 +56,9 @@ type rawSubscriber struct {
 	OnPoison *string  `toml:"on_poison"`
 	Verify   *float64 `toml:"verify"`
 	Swap     struct {
-		Mode *string `toml:"mode"`
+		Mode    *string `toml:"mode"`
+		Events  *int    `toml:"events"`
+		Require *string `toml:"require"`
 	} `toml:"swap"`
 	Config map[string]string `toml:"config"`
 }
@@ -73,12 +75,12 @@ var knownKeys = []string{
 	"subscriber.limits", "subscriber.limits.fuel", "subscriber.limits.time", "subscriber.limits.memory", "subscriber.limits.emits",
 	"subscriber.limits.depth", "subscriber.limits.emit_bytes", "subscriber.limits.state_bytes", "subscriber.limits.log_lines",
 	"subscriber.retry", "subscriber.retry.attempts", "subscriber.retry.backoff",
-	"subscriber.on_poison", "subscriber.verify", "subscriber.swap", "subscriber.swap.mode", "subscriber.config",
+	"subscriber.on_poison", "subscriber.verify", "subscriber.swap", "subscriber.swap.mode", "subscriber.swap.events", "subscriber.swap.require",
+	"subscriber.config",
 }
 
 // laterKeys are keys that the design names and this version does not have.
 var laterKeys = []string{
 	"provider", "command", "query", "auth", "gateway",
 	"subscriber.commands", "subscriber.queries", "subscriber.isolate",
-	"subscriber.swap.events", "subscriber.swap.require",
 }

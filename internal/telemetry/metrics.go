@@ -87,8 +87,8 @@ var nodeMetrics = []nodeMetric{
 }
 
 var subscriberMetrics = []subscriberMetric{
-	subscriber("lag_events", "Seqs between the cursor and the head.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.LagEvents) }),
-	subscriber("oldest_unprocessed_seconds", "Age of the first event behind the cursor.", gauge, func(s *runtime.SubscriberStatus) float64 { return s.LagSeconds }),
+	subscriber("lag_events", "Seqs between the cursor and the head; 0 if none of them concerns it.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.LagEvents) }),
+	subscriber("oldest_unprocessed_seconds", "Age of the first event that concerns it and is not dealt with.", gauge, func(s *runtime.SubscriberStatus) float64 { return s.LagSeconds }),
 	subscriber("blocked_keys", "Keys whose first event waits for its next attempt, or for an operator.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.BlockedKeys) }),
 	subscriber("state_conflicts_total", "Runs of a partition that were done again because another one had changed what they read, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Conflicts) }),
 	subscriber("cursor_seq", "Next seq that is neither dealt with nor waiting behind a blocked key.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.Cursor) }),
@@ -98,6 +98,9 @@ var subscriberMetrics = []subscriberMetric{
 	subscriber("failures_total", "Events that the guest itself failed, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Failures) }),
 	subscriber("retries_total", "Attempts after a failure, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Retries) }),
 	subscriber("dead_letters_total", "Events given up since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.DeadLetters) }),
+	subscriber("refused_modules_total", "Modules that a rehearsal refused, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Refused) }),
+	subscriber("rolled_back_generations_total", "Generations that failed on trial, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.RolledBack) }),
+	subscriber("on_trial", "1 while the generation in service is watched for its first events.", gauge, func(s *runtime.SubscriberStatus) float64 { return truth(s.OnTrial) }),
 	subscriber("lost_events_total", "Events that left the log before they were handled, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Lost) }),
 	subscriber("execution_seconds_total", "Time spent in the guest.", counter, func(s *runtime.SubscriberStatus) float64 { return s.ExecSeconds }),
 	subscriber("log_lines_dropped_total", "Log lines of the guest over limits.log_lines, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.LogDropped) }),
@@ -106,7 +109,7 @@ var subscriberMetrics = []subscriberMetric{
 	subscriber("differing_runs_total", "Compared runs that came out otherwise, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Differences) }),
 	subscriber("memory_bytes", "Linear memory of the instance.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.MemoryBytes) }),
 	subscriber("generation", "Number of the generation in service.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.Generation) }),
-	subscriber("running", "0 while the subscriber is stopped or failed.", gauge, func(s *runtime.SubscriberStatus) float64 {
+	subscriber("running", "0 while the subscriber is stopped, failed or paused.", gauge, func(s *runtime.SubscriberStatus) float64 {
 		return truth(s.State == runtime.StateRunning || s.State == runtime.StateRetrying)
 	}),
 	subscriber("plan_refused", "1 while the subscriber's new module is refused and the old one runs.", gauge, func(s *runtime.SubscriberStatus) float64 { return truth(s.Problem != "") }),

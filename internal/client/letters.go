@@ -1,0 +1,136 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// DeadLetter is an event that a subscriber gave up.
+type DeadLetter struct {
+	Subscriber  string          `json:"subscriber"`
+	Seq         uint64          `json:"seq"`
+	Topic       string          `json:"topic"`
+	Key         string          `json:"key,omitempty"`
+	ID          string          `json:"id"`
+	Reason      string          `json:"reason"`
+	Message     string          `json:"message"`
+	Fingerprint string          `json:"fingerprint"` // the same for errors that differ in numbers and ids alone
+	Pattern     string          `json:"pattern"`     // the message without those
+	Code        int             `json:"code,omitempty"`
+	Attempts    int             `json:"attempts"`
+	Digest      string          `json:"digest"`
+	Time        time.Time       `json:"time"`
+	Fuel        int64           `json:"fuel,omitempty"`     // 0: not known
+	Run         uint64          `json:"run,omitempty"`      // its emits will have this run in their ids
+	Replayed    bool            `json:"replayed,omitempty"` // its emits are in the log, from before a reset
+	Tries       []Try           `json:"tries,omitempty"`    // earlier attempts by hand
+	Event       json.RawMessage `json:"event,omitempty"`
+}
+
+// Try is one attempt to handle a dead letter again.
+type Try struct {
+	Time    time.Time `json:"time"`
+	Reason  string    `json:"reason"`
+	Message string    `json:"message"`
+	Digest  string    `json:"digest"`
+}
+
+// LetterFilter says which dead letters are meant; the zero value: all.
+type LetterFilter struct {
+	Seqs        []uint64
+	Reason      string
+	Topic       string // a pattern
+	Fingerprint string // or its first digits
+	Since       time.Time
+}
+
+func (f LetterFilter) values() url.Values {
+	v := url.Values{}
+	if len(f.Seqs) > 0 {
+		v.Set("seq", joinSeqs(f.Seqs))
+	}
+	for name, value := range map[string]string{"reason": f.Reason, "topic": f.Topic, "fingerprint": f.Fingerprint} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if !f.Since.IsZero() {
+		v.Set("since", f.Since.Format(time.RFC3339))
+	}
+	return v
+}
+
+func joinSeqs(seqs []uint64) string {
+	texts := make([]string, len(seqs))
+	for i, seq := range seqs {
+		texts[i] = strconv.FormatUint(seq, 10)
+	}
+	return strings.Join(texts, ",")
+}
+
+func lettersPath(name string) string {
+	return "/v1/subscribers/" + url.PathEscape(name) + "/dead-letters"
+}
+
+// DeadLetters returns one page of a subscriber's dead letters above a seq, with their
+// events if wanted.
+func (c *Client) DeadLetters(ctx context.Context, name string, after uint64, limit int, events bool) ([]DeadLetter, error) {
+	return c.FindDeadLetters(ctx, name, LetterFilter{}, after, limit, events)
+}
+
+// FindDeadLetters is [Client.DeadLetters] for those that a filter means.
+func (c *Client) FindDeadLetters(ctx context.Context, name string, f LetterFilter, after uint64, limit int, events bool) ([]DeadLetter, error) {
+	var out struct {
+		DeadLetters []DeadLetter `json:"dead_letters"`
+	}
+	query := f.values()
+	query.Set("after", strconv.FormatUint(after, 10))
+	query.Set("limit", strconv.Itoa(limit))
+	query.Set("events", strconv.FormatBool(events))
+	err := c.get(ctx, lettersPath(name), query, &out)
+	return out.DeadLetters, err
+}
+
+// DropDeadLetters takes out the named dead letters and returns their seqs.
+func (c *Client) DropDeadLetters(ctx context.Context, name string, seqs []uint64) ([]uint64, error) {
+	var out struct {
+		Dropped []uint64 `json:"dropped"`
+	}
+	query := LetterFilter{Seqs: seqs}.values()
+	err := c.do(ctx, http.MethodDelete, lettersPath(name)+"?"+query.Encode(), "", nil, &out)
+	return out.Dropped, err
+}
+
+// Redriven is what came of one dead letter.
+type Redriven struct {
+	Seq      uint64         `json:"seq"`
+	Outcome  string         `json:"outcome"` // done, skipped, failed or refused
+	Reason   string         `json:"reason,omitempty"`
+	Message  string         `json:"message,omitempty"`
+	Attempts int            `json:"attempts"`
+	Emits    map[string]int `json:"emits,omitempty"`         // number by topic
+	Dropped  int            `json:"emits_dropped,omitempty"` // that were in the log already
+	Writes   int            `json:"state_keys"`
+	Fuel     int64          `json:"fuel"`
+	Digest   string         `json:"digest,omitempty"`
+}
+
+// Redrive handles up to 100 dead letters again, in the given order, on the module in
+// service or, if there are bytes, on another one. A dry run keeps nothing of it.
+func (c *Client) Redrive(ctx context.Context, name string, seqs []uint64, module []byte, dry bool) ([]Redriven, error) {
+	var out struct {
+		Redriven []Redriven `json:"redriven"`
+	}
+	query := url.Values{"seq": {joinSeqs(seqs)}, "dry_run": {strconv.FormatBool(dry)}}
+	contentType := ""
+	if len(module) > 0 {
+		contentType = "application/wasm"
+	}
+	err := c.do(ctx, http.MethodPost, lettersPath(name)+"/redrive?"+query.Encode(), contentType, module, &out)
+	return out.Redriven, err
+}

@@ -1,0 +1,134 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/avx-platform/avxrt/runtime"
+)
+
+// body reads a small JSON document; none is fine.
+func body(w http.ResponseWriter, r *http.Request, into any) bool {
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(into)
+	if err != nil && !errors.Is(err, io.EOF) {
+		refuse(w, badRequest, "the body must be a JSON document: "+err.Error(), nil)
+		return false
+	}
+	return true
+}
+
+// pause is POST /v1/subscribers/{name}/pause with {"reason": …}.
+func (a *api) pause(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	if !body(w, r, &in) {
+		return
+	}
+	if len(in.Reason) > 1024 {
+		refuse(w, badRequest, "the reason has more than 1024 bytes", nil)
+		return
+	}
+	a.operated(w, r, a.Runtime.Pause(r.Context(), r.PathValue("name"), in.Reason))
+}
+
+// resume is POST /v1/subscribers/{name}/resume.
+func (a *api) resume(w http.ResponseWriter, r *http.Request) {
+	a.operated(w, r, a.Runtime.Resume(r.Context(), r.PathValue("name")))
+}
+
+// operated answers how the subscriber stands after err was nil.
+func (a *api) operated(w http.ResponseWriter, r *http.Request, err error) {
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	a.subscriber(w, r)
+}
+
+// Reset is what a reset does, or did.
+type Reset struct {
+	Subscriber  string `json:"subscriber"`
+	DryRun      bool   `json:"dry_run"`
+	From        uint64 `json:"from"`
+	To          uint64 `json:"to"`
+	Again       uint64 `json:"again"`
+	Fresh       uint64 `json:"fresh"`
+	Skipped     uint64 `json:"skipped"`
+	DeadLetters int    `json:"dead_letters"`
+	BlockedKeys int    `json:"blocked_keys"`
+	Run         uint64 `json:"run"`
+	EmptyState  bool   `json:"empty_state"`
+}
+
+// reset is POST /v1/subscribers/{name}/reset with {"to": "seq:17", "re_emit": false,
+// "empty_state": false, "dry_run": true}.
+func (a *api) reset(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		To         string `json:"to"`
+		ReEmit     bool   `json:"re_emit"`
+		EmptyState bool   `json:"empty_state"`
+		DryRun     bool   `json:"dry_run"`
+	}
+	if !body(w, r, &in) {
+		return
+	}
+	to, err := runtime.ParseTarget(in.To)
+	if err != nil {
+		refuse(w, badRequest, "to: "+err.Error(), nil)
+		return
+	}
+	run := a.Runtime.Reset
+	if in.DryRun {
+		run = a.Runtime.PlanReset
+	}
+	name := r.PathValue("name")
+	p, err := run(r.Context(), name, runtime.ResetOptions{To: to, ReEmit: in.ReEmit, EmptyState: in.EmptyState})
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	respond(w, http.StatusOK, Reset{
+		Subscriber: name, DryRun: in.DryRun, From: uint64(p.From), To: uint64(p.To), Again: p.Again, Fresh: p.Fresh, Skipped: p.Skipped,
+		DeadLetters: p.DeadLetters, BlockedKeys: p.BlockedKeys, Run: p.Run, EmptyState: p.EmptyState,
+	})
+}
+
+// drop is DELETE /v1/subscribers/{name}.
+func (a *api) drop(w http.ResponseWriter, r *http.Request) {
+	d, err := a.Runtime.Drop(r.Context(), r.PathValue("name"))
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	respond(w, http.StatusOK, map[string]any{
+		"subscriber": r.PathValue("name"), "state_keys": d.StateKeys, "dead_letters": d.DeadLetters, "blocked_keys": d.BlockedKeys,
+	})
+}
+
+// Detached is a subscriber that was taken out of the manifest.
+type Detached struct {
+	Name        string    `json:"name"`
+	Cursor      uint64    `json:"cursor"`
+	Digest      string    `json:"digest"`
+	Since       time.Time `json:"since"`
+	StateKeys   int       `json:"state_keys"`
+	DeadLetters int       `json:"dead_letters"`
+	BlockedKeys int       `json:"blocked_keys"`
+}
+
+func (a *api) detached(w http.ResponseWriter) {
+	all, err := a.Runtime.Detached()
+	if err != nil {
+		refuseError(w, err)
+		return
+	}
+	out := make([]Detached, len(all))
+	for i, d := range all {
+		out[i] = Detached{Name: d.Name, Cursor: uint64(d.Cursor), Digest: d.Digest, Since: d.Since, StateKeys: d.StateKeys, DeadLetters: d.DeadLetters, BlockedKeys: d.BlockedKeys}
+	}
+	respond(w, http.StatusOK, map[string]any{"subscribers": out})
+}

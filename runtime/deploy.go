@@ -1,0 +1,188 @@
+package runtime
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/internal/rehearsal"
+	"github.com/avx-platform/avxrt/log"
+)
+
+// Deployment is what became of a module that was to be deployed or brought back.
+type Deployment struct {
+	Subscriber string
+	Digest     string
+	File       string            // that was, or would be, replaced
+	Shared     []string          // other subscribers that run the same file
+	Report     *rehearsal.Report // nil: the manifest asks for no rehearsal, or there was nothing to rehearse against
+	Deployed   bool              // false: it was refused, or a dry run
+	Generation int               // of the subscriber now, or from its next event on
+	OnTrial    bool              // that generation is watched for its first events
+}
+
+// Deploy checks a module, rehearses it as the subscriber's swap in the manifest says,
+// replaces the module's file in the plugins folder by rename and adopts it. A rehearsal
+// that goes badly is in the Deployment, which then is not Deployed, and nothing has changed.
+// Nor does a dry run change anything. A module that does not load gives a [*ManifestError], a name that is not
+// in the manifest [ErrNotFound].
+func (r *Runtime) Deploy(ctx context.Context, name string, wasm []byte, dryRun bool) (Deployment, error) {
+	r.planning.Lock()
+	defer r.planning.Unlock()
+	d, spec, err := r.target(name)
+	if err != nil {
+		return d, err
+	}
+	d.Digest = digestOf(wasm)
+	if err := checkPin(spec, d.Digest); err != nil {
+		return d, &ManifestError{Subscriber: name, Err: err}
+	}
+	module, release, err := r.borrow(ctx, name, wasm)
+	if err != nil {
+		return d, err
+	}
+	defer release()
+	if spec.Swap.Mode == manifest.SwapShadow {
+		report, err := r.rehearse(ctx, r.subscription(name).latest(), newGeneration(0, spec, module), Span{})
+		if err != nil {
+			return d, err
+		}
+		if d.Report = &report; report.Refused && !dryRun {
+			r.subscription(name).count(func(st *SubscriberStatus) { st.Refused++ })
+			return d, r.noteRefusal(ctx, name, log.Generation{Digest: d.Digest, Module: spec.Module, Cause: CauseDeploy, Reason: reasons(report)})
+		}
+	}
+	if dryRun {
+		return d, nil
+	}
+	return r.replace(ctx, d, wasm, CauseDeploy)
+}
+
+// Rollback puts the bytes of an earlier generation back into the plugins folder, by
+// rename, and adopts them. to is its number; 0 is the last one with another module than
+// the present. Nothing of what was committed changes. It returns [ErrNotFound] where there
+// is no such generation, or the store does not keep its bytes any more.
+func (r *Runtime) Rollback(ctx context.Context, name string, to int) (Deployment, error) {
+	r.planning.Lock()
+	defer r.planning.Unlock()
+	d, spec, err := r.target(name)
+	if err != nil {
+		return d, err
+	}
+	history, err := r.store.Generations(name)
+	if err != nil {
+		return d, err
+	}
+	present := r.subscription(name).latest()
+	g := earlier(history, present.module.Digest(), to)
+	if g == nil {
+		return d, fmt.Errorf("subscriber %q has no generation to go back to: %w; avxrt sub history %s shows them", name, ErrNotFound, name)
+	}
+	wasm, err := r.store.Module(g.Digest)
+	if err != nil {
+		return d, fmt.Errorf("generation %d of %q: %w", g.Number, name, err)
+	}
+	d.Digest = g.Digest
+	if err := checkPin(spec, d.Digest); err != nil {
+		return d, &ManifestError{Subscriber: name, Err: err}
+	}
+	return r.replace(ctx, d, wasm, CauseRollback)
+}
+
+// earlier finds the generation that a roll back means: one that was in service.
+func earlier(history []log.Generation, present string, to int) *log.Generation {
+	for i := len(history) - 1; i >= 0; i-- {
+		g := &history[i]
+		was := g.Standing == log.Replaced || g.Standing == log.InService || g.Standing == log.RolledBack && to != 0
+		if was && (g.Number == to || to == 0 && g.Digest != present) {
+			return g
+		}
+	}
+	return nil
+}
+
+// target finds the subscriber in the manifest, and who else runs its file.
+func (r *Runtime) target(name string) (d Deployment, spec manifest.Subscriber, err error) {
+	d.Subscriber = name
+	if r.draining.Load() {
+		return d, spec, ErrDraining
+	}
+	m := r.manifestNow()
+	found := false
+	for _, s := range m.Subscribers {
+		if s.Name == name {
+			spec, found = s, true
+		}
+	}
+	if !found || r.subscription(name) == nil {
+		return d, spec, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+	}
+	for _, s := range m.Subscribers {
+		if s.Module == spec.Module && s.Name != name {
+			d.Shared = append(d.Shared, s.Name)
+		}
+	}
+	d.File = filepath.Join(m.Plugins.Dir, filepath.FromSlash(spec.Module))
+	return d, spec, nil
+}
+
+// replace puts the bytes into the file of a deployment and adopts them. The caller holds
+// planning, so that nobody reads the file in between.
+func (r *Runtime) replace(ctx context.Context, d Deployment, wasm []byte, cause string) (Deployment, error) {
+	if err := replaceFile(d.File, wasm); err != nil {
+		return d, fmt.Errorf("replace the module: %w", err)
+	}
+	ctx = context.WithoutCancel(ctx) // the file is there: a caller that has gone must not leave it half taken
+	if err := r.reloadFor(ctx, change{subscriber: d.Subscriber, cause: cause}); err != nil {
+		var refused *RefusedError
+		if !errors.As(err, &refused) || refused.Subscriber == d.Subscriber {
+			return d, fmt.Errorf("%s is replaced, but the plan was not adopted: %w", d.File, err)
+		}
+	}
+	d.Deployed = true
+	if s := r.subscription(d.Subscriber); s != nil {
+		g := s.latest()
+		d.Generation, d.OnTrial = g.number, g.onTrial()
+	}
+	return d, nil
+}
+
+// replaceFile writes beside and renames, so that no reader sees half of a module and a crash
+// leaves the old file or the new one.
+func replaceFile(path string, content []byte) (err error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	temporary := filepath.Join(dir, "."+filepath.Base(path)+"."+rand.Text()[:8])
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(temporary))
+		}
+	}()
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return err
+	}
+	return syncFolder(dir)
+}
+
+// syncFolder makes a rename survive a loss of power.
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -1,0 +1,140 @@
+package runtime
+
+import (
+	"slices"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/sandbox"
+	"github.com/avx-platform/avxrt/log"
+)
+
+// past is what a subscriber dealt with before its cursor was moved back: what it emits for
+// that again must not be appended again. Above the mark nothing of this matters.
+type past struct {
+	log.Control
+	any     []log.Span            // of Unhandled, those of all keys
+	byKey   map[string][]log.Span // and those of one
+	letters map[abi.Seq]emission  // its dead letters that may run again, and what becomes of their emits
+}
+
+// emission is what becomes of what an event emits. The zero value: it is appended.
+type emission struct {
+	dropped bool
+	run     uint64 // its number is in the ids of the emits
+}
+
+// past reads what is needed to go on from p.
+func (r *Runtime) past(name string, p position) (past, error) {
+	control, err := r.store.Control(name)
+	if err != nil {
+		return past{}, err
+	}
+	h := past{Control: control}
+	from := p.Next
+	for i := range p.parked {
+		from = min(from, p.parked[i].First)
+	}
+	if from >= h.Mark {
+		return h, nil
+	}
+	h.byKey, h.letters = map[string][]log.Span{}, map[abi.Seq]emission{}
+	for _, span := range h.Unhandled {
+		if span.Key == "" {
+			h.any = append(h.any, span)
+		} else {
+			h.byKey[span.Key] = append(h.byKey[span.Key], span)
+		}
+	}
+	err = r.store.DeadLetters(name, max(from, 1)-1, func(d log.DeadLetter) bool {
+		if d.Seq < h.Mark {
+			h.letters[d.Seq] = emissionOf(&d)
+		}
+		return d.Seq < h.Mark
+	})
+	return h, err
+}
+
+func emissionOf(d *log.DeadLetter) emission { return emission{dropped: d.Replayed, run: d.Run} }
+
+// emission says what becomes of what ev emits.
+func (h *past) emission(ev *abi.Event) emission {
+	if ev.Seq >= h.Mark {
+		return emission{}
+	}
+	if h.ReEmit {
+		return emission{run: h.Run}
+	}
+	if e, ok := h.letters[ev.Seq]; ok {
+		return e
+	}
+	for _, spans := range [][]log.Span{h.any, h.byKey[ev.Key]} {
+		for _, span := range spans {
+			if span.Holds(ev.Key, ev.Seq) && (span.Lanes == 0 || partition(ev.Key, ev.Seq, span.Lanes) == span.Lane) {
+				return emission{}
+			}
+		}
+	}
+	return emission{dropped: true}
+}
+
+// prune takes out of a run's result the emits that are in the log already. They passed
+// every check of the sandbox.
+func (h *past) prune(result *sandbox.Result, causes []abi.Event) {
+	if len(result.Emits) == 0 || causes[result.Emits[0].Cause].Seq >= h.Mark {
+		return // the causes ascend
+	}
+	result.Emits = slices.DeleteFunc(result.Emits, func(e sandbox.Emit) bool { return h.emission(&causes[e.Cause]).dropped })
+}
+
+// settled returns the dead letters of events that were handled now, or that the guest
+// skipped: the new outcome takes the place of the letter.
+func (h *past) settled(handled []abi.Event, skipped abi.Seq) (seqs []abi.Seq) {
+	if len(h.letters) == 0 {
+		return nil
+	}
+	for i := range handled {
+		if _, ok := h.letters[handled[i].Seq]; ok {
+			seqs = append(seqs, handled[i].Seq)
+		}
+	}
+	if _, ok := h.letters[skipped]; ok {
+		seqs = append(seqs, skipped)
+	}
+	return seqs
+}
+
+// forget takes out letters that left the store.
+func (h *past) forget(seqs []abi.Seq) {
+	for _, seq := range seqs {
+		delete(h.letters, seq)
+	}
+}
+
+// letterMore says of an event that becomes a dead letter what its next handling must know.
+func (s *subscription) letterMore(seq abi.Seq, result *sandbox.Result) log.LetterMore {
+	var more log.LetterMore
+	if result != nil {
+		more.Fuel = fuelOfLast(result)
+	}
+	if seq >= s.past.Mark {
+		return more
+	}
+	ev, err := s.r.store.Event(seq)
+	if err != nil { // it can be said by the seq alone, but for the key
+		ev = abi.Event{Seq: seq}
+	}
+	e := s.past.emission(&ev)
+	more.Replayed, more.Run = e.dropped, e.run
+	return more
+}
+
+// fuelOfLast returns what the event that ended a run burnt, 0 if that is not known.
+func fuelOfLast(result *sandbox.Result) int64 {
+	switch {
+	case result.Trap != nil && result.Trap.Fuel > 0:
+		return result.Trap.Fuel
+	case result.Pulled == 1:
+		return max(result.Fuel, 0)
+	}
+	return 0
+}
