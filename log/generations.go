@@ -176,7 +176,7 @@ func (l *Log) Revise(ctx context.Context, revisions ...Revision) ([][]Generation
 				return err
 			}
 		}
-		return s.forgetGenerations(revisions, batch)
+		return s.forgetModules(revisions, batch)
 	}})
 	if err != nil {
 		return nil, err
@@ -202,6 +202,10 @@ func (s *sequencer) revise(r *Revision, batch *pebble.Batch) error {
 	if extra := len(r.after) - KeptGenerations; extra > 0 {
 		r.gone, r.after = r.after[:extra], r.after[extra:]
 	}
+	record := &change{s: s, owner: r.Subscriber, batch: batch}
+	for _, g := range r.gone {
+		record.remove(generationKey(nil, r.Subscriber, g.Number))
+	}
 	for i := range r.after {
 		g := &r.after[i]
 		if slices.Contains(before, *g) {
@@ -214,13 +218,12 @@ func (s *sequencer) revise(r *Revision, batch *pebble.Batch) error {
 				return err
 			}
 		}
-		key := generationKey(nil, r.Subscriber, g.Number)
-		if err := s.keepImages(batch, key); err != nil {
-			return err
-		}
-		_ = batch.Set(key, appendGeneration(nil, g), nil)
+		record.set(generationKey(nil, r.Subscriber, g.Number), appendGeneration(nil, g))
 	}
-	return nil
+	if len(record.writes) == 0 {
+		return nil
+	}
+	return record.finish()
 }
 
 // checkModule refuses a generation that could not be started again.
@@ -239,10 +242,10 @@ func (s *sequencer) checkModule(g *Generation) error {
 	return closer.Close()
 }
 
-// forgetGenerations drops generations and the modules that no other one has. The bytes of a
-// module have no before-images: a fork that goes back over so many generations runs what
-// the plugins folder has.
-func (s *sequencer) forgetGenerations(revisions []Revision, batch *pebble.Batch) error {
+// forgetModules drops the modules of generations that are gone, where no other one has
+// them. The bytes of a module have no before-images: a fork that goes back over so many
+// generations, or behind the end of a subscriber, runs what the plugins folder has.
+func (s *sequencer) forgetModules(revisions []Revision, batch *pebble.Batch) error {
 	var kept map[string]bool
 	for i := range revisions {
 		for _, g := range revisions[i].gone {
@@ -252,11 +255,6 @@ func (s *sequencer) forgetGenerations(revisions []Revision, batch *pebble.Batch)
 					return err
 				}
 			}
-			key := generationKey(nil, revisions[i].Subscriber, g.Number)
-			if err := s.keepImages(batch, key); err != nil {
-				return err
-			}
-			_ = batch.Delete(key, nil)
 			prefix, err := modulePrefix(g.Digest)
 			if err != nil {
 				return err

@@ -97,4 +97,16 @@ func TestGenerations(t *testing.T) {
 	if _, err := l.Module(second); err != nil {
 		t.Fatalf("a module that another subscriber has: %v", err)
 	}
+	for _, name := range []string{"s", "other"} {
+		if _, err := l.Attach(ctx, log.Attachment{Subscriber: name, Next: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.DropSubscriber(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "of a dropped subscriber", histories(t, l, name), "")
+	}
+	if _, err := l.Module(second); !errors.Is(err, log.ErrNotFound) {
+		t.Fatalf("a module of which the last subscriber was dropped: %v", err)
+	}
 }

@@ -224,7 +224,7 @@ func (l *Log) Pause(ctx context.Context, subscriber string, paused bool, reason 
 
 // Dropped says what a subscriber left behind.
 type Dropped struct {
-	StateKeys, DeadLetters, BlockedKeys int
+	StateKeys, DeadLetters, BlockedKeys, Timers int
 }
 
 // DropSubscriber forgets a subscriber: cursor, state, dead letters, blocked keys and timers. One
@@ -254,11 +254,17 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 		return d, err
 	}
 	control = Control{Mark: control.Mark, Run: control.Run + 1, ReEmit: true, Since: s.l.opts.now()}
+	history, err := s.l.Generations(subscriber)
+	if err != nil {
+		return d, err
+	}
 	record := &change{s: s, owner: subscriber, batch: batch}
 	for lane, c := range lanes {
 		control.Mark = max(control.Mark, c.Next)
 		record.remove(cursorKey(nil, LaneCursor(subscriber, lane)))
 	}
+	record.remove(startKey(subscriber))
+	d.Timers = record.count(timerKey(nil, subscriber, 0, "")[:3+len(subscriber)])
 	for _, space := range subscriberSpaces {
 		n := record.removeAll(named(nil, space, subscriber))
 		switch space {
@@ -273,6 +279,9 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 	record.remove(startKey(subscriber))
 	record.set(controlKey(nil, subscriber), appendControl(nil, &control))
 	if err := record.finish(); err != nil {
+		return d, err
+	}
+	if err := s.forgetModules([]Revision{{Subscriber: subscriber, gone: history}}, batch); err != nil {
 		return d, err
 	}
 	for lane := range lanes {
@@ -313,6 +322,22 @@ func (c *change) set(key, value []byte) {
 func (c *change) remove(key []byte) {
 	c.keep(key)
 	c.writes = append(c.writes, func() { _ = c.batch.Delete(key, nil) })
+}
+
+// count returns the number of rows that begin with prefix.
+func (c *change) count(prefix []byte) (n int) {
+	it, err := c.s.l.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: successor(prefix)})
+	if err != nil {
+		c.err = err
+		return 0
+	}
+	for it.First(); it.Valid(); it.Next() {
+		n++
+	}
+	if err := it.Close(); err != nil && c.err == nil {
+		c.err = err
+	}
+	return n
 }
 
 // removeAll takes out the rows that begin with prefix and returns their number.

@@ -62,6 +62,8 @@ func (w *rewinder) step(it *pebble.Iterator) error {
 			w.before[string(key[len(w.prefix):])] = bytes.Clone(value)
 		case key[0] == spaceParked:
 			disorder = "a key was blocked"
+		case key[0] == spaceDeadLetter && value != nil:
+			disorder = "a dead letter was handled by hand"
 		case key[0] == spaceCursor && !bytes.Equal(key, w.cursorAt):
 			disorder = "it had more than one lane"
 		}

@@ -91,3 +91,49 @@ func TestRewindEnds(t *testing.T) {
 		t.Fatalf("beyond the records: %v", err)
 	}
 }
+
+// TestRewindStopsAtHands: what operators did is not an order of events that could be run again.
+func TestRewindStopsAtHands(t *testing.T) {
+	for _, what := range []string{"a dead letter was handled by hand", "by hand"} {
+		l := open(t, t.TempDir(), log.Options{})
+		fill(t, l, 3)
+		if _, err := l.Attach(ctx, log.Attachment{Subscriber: "s", Next: 1}); err != nil {
+			t.Fatal(err)
+		}
+		commit := func(c log.Commit) {
+			t.Helper()
+			at, err := l.Cursor("s")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Subscriber, c.StateVersion, c.From, c.Fence = "s", 1, at.Next, at.Fence
+			if c.To = max(c.To, c.From); c.To == c.From+1 {
+				c.Writes = []log.StateWrite{{Key: []byte("n"), Value: fmt.Append(nil, c.To)}}
+			}
+			if _, err := l.Commit(ctx, &c, log.Accepted); err != nil {
+				t.Fatal(err)
+			}
+		}
+		commit(log.Commit{To: 2, DeadLetters: []log.DeadLetter{{Seq: 1, Reason: "trap"}}})
+		commit(log.Commit{To: 3})
+		if what == "by hand" {
+			if _, err := l.Reset(ctx, log.Reset{Subscriber: "s", To: 2}); err != nil {
+				t.Fatal(err)
+			}
+			commit(log.Commit{To: 3})
+		} else {
+			commit(log.Commit{Settled: []abi.Seq{1}, Writes: []log.StateWrite{{Key: []byte("n"), Value: []byte("x")}}})
+		}
+		commit(log.Commit{To: 4})
+		snapshot := l.Snapshot()
+		if cursor, _, err := snapshot.Rewind("s", 1, 3); err != nil || cursor != 3 {
+			t.Errorf("%s, behind it: %d, %v", what, cursor, err)
+		}
+		if _, _, err := snapshot.Rewind("s", 1, 1); !errors.Is(err, log.ErrNotFound) || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s, before it: %v", what, err)
+		}
+		if err := snapshot.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

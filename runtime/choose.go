@@ -55,7 +55,7 @@ func (r *Runtime) present(ctx context.Context, spec *manifest.Subscriber, histor
 		if err != nil {
 			return nil, err
 		}
-		if module, err = r.loadBytes(ctx, good.Module, good.Digest, wasm); err != nil {
+		if module, err = r.loadBytes(ctx, good.Module, wasm); err != nil {
 			r.opts.Logger.Warn("the last good generation does not load any more", "subscriber", spec.Name, "generation", good.Number, "error", err)
 			return nil, nil // made for an older version of this program
 		}
@@ -98,7 +98,7 @@ func (r *Runtime) choose(ctx context.Context, m *manifest.Manifest, spec *manife
 		}
 		return c, nil
 	}
-	if c.module, err = r.loadBytes(ctx, spec.Module, digest, wasm); err != nil {
+	if c.module, err = r.loadBytes(ctx, spec.Module, wasm); err != nil {
 		return r.unloadable(ctx, c, present, running, err)
 	}
 	return r.consider(ctx, c, present, history, running, by)
@@ -193,7 +193,8 @@ func digestOf(wasm []byte) string {
 }
 
 // loadBytes returns the module with these bytes, compiled; the same bytes are compiled once.
-func (r *Runtime) loadBytes(ctx context.Context, name, digest string, wasm []byte) (*sandbox.Module, error) {
+func (r *Runtime) loadBytes(ctx context.Context, name string, wasm []byte) (*sandbox.Module, error) {
+	digest := digestOf(wasm)
 	r.mu.Lock()
 	module := r.mu.loaded[digest]
 	r.mu.Unlock()

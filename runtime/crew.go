@@ -27,6 +27,10 @@ type crew struct {
 	}
 	share share // of the cores
 
+	// Held while cursors are moved other than by a commit: by an operator, or to change the
+	// number of lanes. It comes before Runtime.mu.
+	moving sync.Mutex
+
 	// While left is above 0 the lanes run one at a time: they were in each other's way.
 	calm struct {
 		sync.Mutex
@@ -162,6 +166,8 @@ func (c *crew) run(ctx context.Context) {
 
 // change brings the lanes, none of which runs, a step towards their wanted number, and says whether they are to run again.
 func (c *crew) change(ctx context.Context) (again bool, err error) {
+	c.moving.Lock()
+	defer c.moving.Unlock()
 	c.r.mu.Lock()
 	want, lanes := c.want, c.lanes
 	c.r.mu.Unlock()

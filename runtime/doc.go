@@ -13,14 +13,18 @@
 //   - A new plan (manifest and modules) is built and checked as a whole before anything
 //     changes. If any part of it is wrong, the old plan goes on and [Runtime.Status] and
 //     [Runtime.Subscribers] say why.
-//   - An emit in the future is a timer: it is part of that commit, too, and becomes an event
-//     once, when the node's clock reaches its time.
 //   - A new module goes into service as the manifest's swap says: at once, after a rehearsal
 //     against the present generation on events of the log ([Runtime.Shadow]), or on trial,
 //     with the present one coming back if one of its first events fails. What was refused is
 //     remembered, and not tried again until the file changes; the last good generation runs
 //     over restarts, from bytes that the store keeps.
+//   - An emit in the future is a timer: it is part of that commit, too, and becomes an event
+//     once, when the node's clock reaches its time.
 //   - One subscriber's failures are its own: others do not notice them.
+//   - An operator's word ([Runtime.Pause], [Runtime.Reset], [Runtime.Redrive], …) is done between
+//     two events and is on disk when it is answered. Events that are handled again change the
+//     state again and emit nothing again, unless that was asked for; a dead letter leaves in the
+//     commit that brings its state and emits.
 //
 // # What it does not
 //

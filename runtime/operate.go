@@ -31,6 +31,8 @@ func (r *Runtime) pause(ctx context.Context, name string, paused bool, reason st
 	if err != nil {
 		return err
 	}
+	s.crew.moving.Lock()
+	defer s.crew.moving.Unlock()
 	if err := r.store.Pause(ctx, name, paused, reason); err != nil {
 		return err
 	}
@@ -216,6 +218,8 @@ func (r *Runtime) Reset(ctx context.Context, name string, opts ResetOptions) (Re
 	if opts.To.Latest {
 		to = 0
 	}
+	s.crew.moving.Lock()
+	defer s.crew.moving.Unlock()
 	plan.To, err = r.store.Reset(ctx, log.Reset{
 		Subscriber: name, To: to, ReEmit: opts.ReEmit, EmptyState: opts.EmptyState, StateVersion: stateVersion, Lane: partition,
 	})
@@ -255,11 +259,11 @@ func (r *Runtime) Replay(ctx context.Context, name string) (ResetPlan, error) {
 
 // Dropped is what a subscriber left behind.
 type Dropped struct {
-	StateKeys, DeadLetters, BlockedKeys int
+	StateKeys, DeadLetters, BlockedKeys, Timers int
 }
 
-// Drop forgets a subscriber that was taken out of the manifest: cursor, state, dead letters
-// and blocked keys. One that gets its name later is new. It returns [ErrAttached] while the
+// Drop forgets a subscriber that was taken out of the manifest: cursor, state, dead letters,
+// blocked keys and timers. One that gets its name later is new. It returns [ErrAttached] while the
 // manifest has it, and [ErrNotFound] if the store has nothing of it.
 func (r *Runtime) Drop(ctx context.Context, name string) (Dropped, error) {
 	r.planning.Lock() // no plan may attach it meanwhile

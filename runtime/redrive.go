@@ -26,7 +26,8 @@ type Redriven struct {
 	Reason   string // why it failed, as in a dead letter
 	Message  string
 	Attempts int     // that it has used, this one included
-	Emits    []Emits // what it emitted, timers included, by topic
+	Emits    []Emits // what it emitted, by topic
+	Timers   int     // timers that it set or cancelled
 	Dropped  int     // emits that are in the log already, from before
 	Writes   int     // keys of the state that it changed
 	Fuel     int64
@@ -62,7 +63,7 @@ func (r *Runtime) Redrive(ctx context.Context, subscriber string, seq abi.Seq, o
 	}
 	var module *sandbox.Module
 	if opts.Module != nil {
-		if module, err = r.loadBytes(ctx, opts.Name, digestOf(opts.Module), opts.Module); err != nil {
+		if module, err = r.loadBytes(ctx, opts.Name, opts.Module); err != nil {
 			return Redriven{}, &ManifestError{Subscriber: subscriber, Err: err}
 		}
 	}
@@ -262,15 +263,12 @@ func (a *attempt) emits() error {
 		if err := a.s.stamper.StampRun(a.letter.Run, &a.event, &emit, i); err != nil {
 			return fmt.Errorf("stamp emit %d of event %d: %w", i, a.event.Seq, err)
 		}
-		switch {
-		case e.Cancel:
+		if e.Due != 0 || e.Cancel {
 			a.commit.Timers = append(a.commit.Timers, timerChange(e, &a.event, emit))
+			a.out.Timers++
 			continue
-		case e.Due != 0:
-			a.commit.Timers = append(a.commit.Timers, timerChange(e, &a.event, emit))
-		default:
-			a.commit.Emits = append(a.commit.Emits, emit)
 		}
+		a.commit.Emits = append(a.commit.Emits, emit)
 		n, ok := at[emit.Topic]
 		if !ok {
 			n = len(a.out.Emits)
@@ -293,7 +291,7 @@ func (a *attempt) settle() {
 // fail keeps the letter with one attempt more.
 func (a *attempt) fail(reason, message string, code int) {
 	a.out.Outcome, a.out.Reason, a.out.Message = RedriveFailed, reason, message
-	a.out.Emits, a.out.Writes = nil, 0
+	a.out.Emits, a.out.Timers, a.out.Writes = nil, 0, 0
 	d := a.letter
 	d.Tries = append(d.Tries, log.Try{Time: d.Time, Reason: d.Reason, Message: d.Message, Digest: d.Digest})
 	d.Tries = d.Tries[max(0, len(d.Tries)-log.MaxTries):]

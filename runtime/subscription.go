@@ -64,8 +64,8 @@ type subscription struct {
 	idling  atomic.Bool                         // it waits for an event that concerns it, see interest
 	stirred chan struct{}                       // ends that wait
 	skip    atomic.Uint64                       // a seq up to which it has nothing to read, see sweep
-	cleared atomic.Uint64                       // a seq below which nothing concerned it while it was idle, see gapFrom
 	behind  probe                               // the first event that it has yet to handle, see lag
+	cleared atomic.Uint64                       // a seq below which nothing concerned it while it was idle, see gapFrom
 
 	mu struct {
 		sync.Mutex

@@ -315,6 +315,11 @@ func swapUnderLoad(t *testing.T, p *fault.Promise, partitions, swaps int) {
 func badSwap(t *testing.T, partitions int, swap string, bad hostile.Version) string {
 	t.Helper()
 	w := newSwapSiteOf(t, partitions, swap)
+	defer func() {
+		if t.Failed() {
+			t.Logf("%s, %s, %d partitions: %+v", bad.Name, swap, partitions, w.status())
+		}
+	}()
 	l := w.begin()
 	w.more(60)
 	good := w.status().Digest

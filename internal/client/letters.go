@@ -116,6 +116,7 @@ type Redriven struct {
 	Emits    map[string]int `json:"emits,omitempty"`         // number by topic
 	Dropped  int            `json:"emits_dropped,omitempty"` // that were in the log already
 	Writes   int            `json:"state_keys"`
+	Timers   int            `json:"timers,omitempty"` // set or cancelled
 	Fuel     int64          `json:"fuel"`
 	Digest   string         `json:"digest,omitempty"`
 }

@@ -66,6 +66,7 @@ type Dropped struct {
 	StateKeys   int    `json:"state_keys"`
 	DeadLetters int    `json:"dead_letters"`
 	BlockedKeys int    `json:"blocked_keys"`
+	Timers      int    `json:"timers"`
 }
 
 // Drop forgets a subscriber that is not in the manifest.

@@ -137,6 +137,7 @@ type Redriven struct {
 	Emits    map[string]int `json:"emits,omitempty"` // number by topic
 	Dropped  int            `json:"emits_dropped,omitempty"`
 	Writes   int            `json:"state_keys"`
+	Timers   int            `json:"timers,omitempty"` // set or cancelled
 	Fuel     int64          `json:"fuel"`
 	Digest   string         `json:"digest,omitempty"`
 }
@@ -187,7 +188,7 @@ func (a *api) redrive(w http.ResponseWriter, r *http.Request) {
 func redrivenOf(d runtime.Redriven) Redriven {
 	out := Redriven{
 		Seq: uint64(d.Seq), Outcome: string(d.Outcome), Reason: d.Reason, Message: d.Message, Attempts: d.Attempts,
-		Dropped: d.Dropped, Writes: d.Writes, Fuel: d.Fuel, Digest: d.Digest,
+		Dropped: d.Dropped, Timers: d.Timers, Writes: d.Writes, Fuel: d.Fuel, Digest: d.Digest,
 	}
 	for _, e := range d.Emits {
 		if out.Emits == nil {

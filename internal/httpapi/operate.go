@@ -105,7 +105,7 @@ func (a *api) drop(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	respond(w, http.StatusOK, map[string]any{
-		"subscriber": r.PathValue("name"), "state_keys": d.StateKeys, "dead_letters": d.DeadLetters, "blocked_keys": d.BlockedKeys,
+		"subscriber": r.PathValue("name"), "state_keys": d.StateKeys, "dead_letters": d.DeadLetters, "blocked_keys": d.BlockedKeys, "timers": d.Timers,
 	})
 }
 
