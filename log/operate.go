@@ -81,6 +81,7 @@ func (s *sequencer) reset(r Reset, batch *pebble.Batch) (abi.Seq, error) {
 	if r.EmptyState {
 		record.removeAll(statePrefix(nil, r.Subscriber, r.StateVersion))
 	}
+	record.remove(startKey(r.Subscriber)) // all events from there on, whatever it began with
 	record.set(controlKey(nil, r.Subscriber), appendControl(nil, &control))
 	for lane := range lanes {
 		c := &lanes[lane]
@@ -275,6 +276,7 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 			d.BlockedKeys = n
 		}
 	}
+	record.remove(startKey(subscriber))
 	record.set(controlKey(nil, subscriber), appendControl(nil, &control))
 	if err := record.finish(); err != nil {
 		return d, err

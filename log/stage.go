@@ -245,7 +245,9 @@ func (s *sequencer) stageAttach(a *Attachment, batch *pebble.Batch) error {
 		c = Cursor{Next: a.Next, Time: s.l.opts.now()}
 		var images []byte
 		if a.KeepHead {
-			images = putImage(nil, startKey(a.Subscriber), nil)
+			if images, err = appendImage(nil, s.l.db, startKey(a.Subscriber)); err != nil {
+				return err
+			}
 			_ = batch.Set(startKey(a.Subscriber), binary.LittleEndian.AppendUint64(nil, uint64(s.next()-1)), nil)
 		}
 		err = s.moveCursor(a.Subscriber, c, images, batch)

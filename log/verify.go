@@ -285,6 +285,8 @@ func checkRow(key, value []byte) (err error) {
 		_, err = decodeDeadLetter(0, value)
 	case spaceParked:
 		_, err = decodeParked(value)
+	case spaceGeneration:
+		_, err = decodeGeneration(0, value)
 	case spaceTimer:
 		err = checkTimerRow(key, value)
 	case spaceLetterMore:

@@ -33,6 +33,28 @@ func emitter(ev *abi.Event) (subscriber string, cause abi.Seq, ok bool) {
 	return subscriber, abi.Seq(seq), true
 }
 
+// emitter is the func of the same name, but knows the names of subscribers: behind that of one
+// that was made to emit again the id has the number of the run.
+func (r *Runtime) emitter(ev *abi.Event) (subscriber string, cause abi.Seq, ok bool) {
+	subscriber, cause, ok = emitter(ev)
+	if !ok || r.known(subscriber) {
+		return subscriber, cause, ok
+	}
+	base, run, found := cutLast(subscriber)
+	if _, err := strconv.ParseUint(run, 10, 64); found && err == nil && r.known(base) {
+		subscriber = base
+	}
+	return subscriber, cause, ok
+}
+
+func (r *Runtime) known(subscriber string) bool {
+	if r.subscription(subscriber) != nil {
+		return true
+	}
+	_, err := r.store.Cursor(subscriber)
+	return err == nil
+}
+
 func cutLast(id string) (before, after string, ok bool) {
 	i := strings.LastIndexByte(id, '-')
 	if i < 0 {
@@ -45,7 +67,7 @@ func cutLast(id string) (before, after string, ok bool) {
 // most delivery.MaxHops steps back; whole is false if there were more.
 func (r *Runtime) causes(ev *abi.Event) (chain []Cause, whole bool) {
 	for range delivery.MaxHops {
-		subscriber, seq, ok := emitter(ev)
+		subscriber, seq, ok := r.emitter(ev)
 		if !ok {
 			slices.Reverse(chain)
 			return chain, true

@@ -330,6 +330,9 @@ func (s *subscription) refused(err error) bool {
 	if err != nil {
 		return s.stop(err)
 	}
+	if s.fence != at.Fence {
+		s.moved()
+	}
 	s.stored, s.fence, s.past = at.Next, at.Fence, at.past
 	s.machine.Refused(at.start(false))
 	s.discard()

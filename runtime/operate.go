@@ -242,6 +242,7 @@ func (s *subscription) restart() error {
 	if err != nil {
 		return err
 	}
+	s.moved()
 	s.stored, s.fence, s.past = at.Next, at.Fence, at.past
 	s.machine = delivery.New(policy(s.gen.spec), at.start(false))
 	s.discard()

@@ -64,3 +64,10 @@ func (s *subscription) chooseStart(ctx context.Context) error {
 	l.gen = s.gen
 	return reader.Err()
 }
+
+// moved forgets what held for the way ahead until an operator moved the cursor: whether it
+// began with the last event of each topic, and what concerned it while it was idle.
+func (s *subscription) moved() {
+	s.start = lastPerTopic{}
+	s.cleared.Store(0)
+}

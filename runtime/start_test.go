@@ -58,5 +58,14 @@ func TestLastPerTopic(t *testing.T) {
 			}
 			stop(t, r)
 		}
+		r = openWith(t, opts)
+		if _, err := r.Reset(context.Background(), "late", runtime.ResetOptions{To: runtime.Target{Seq: 1}, EmptyState: true}); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, r)
+		if got := state(t, r, "late", ""); got["do.a/old"] != 2 || got["do.b/old"] != 1 || got["do.b/last"] != 1 {
+			t.Errorf("with %d partitions, after a reset to the beginning: got %v, want all events", partitions, got)
+		}
+		stop(t, r)
 	}
 }

@@ -191,6 +191,7 @@ func (s *subscription) take() bool {
 	if next != nil {
 		s.discard()
 		s.closeReader()
+		s.cleared.Store(0) // for its topics, which may be others
 		s.machine.Adopt(policy(next.spec))
 		s.publishStatus()
 		s.r.opts.Logger.Info("new generation in service", "subscriber", s.name, "generation", next.number,

@@ -21,23 +21,42 @@ module = "probe.wasm"
 topics = ["out.*"]
 `
 
-// fired lists the events of the log that timers brought, as "what +seconds since start".
-func fired(t *testing.T, r *runtime.Runtime, start time.Time) string {
+// timerEvents returns the events of the log that timers brought.
+func timerEvents(t *testing.T, r *runtime.Runtime) (events []abi.Event) {
 	t.Helper()
-	var out []string
 	reader := r.Store().NewReader(log.ReadOptions{})
 	defer reader.Close()
 	var ev abi.Event
 	for reader.Next(&ev) {
 		if ev.Kind == abi.KindTimer {
-			late := time.Duration(ev.Appended - ev.Time)
-			if late < 0 || late > 50*time.Millisecond {
-				t.Errorf("timer %s is due at %d and was appended at %d", ev.ID, ev.Time, ev.Appended)
-			}
-			out = append(out, fmt.Sprintf("%s +%v", ev.Data, time.Unix(0, ev.Time).Sub(start).Round(time.Second)))
+			events = append(events, ev)
 		}
 	}
+	if err := reader.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+// schedule prints events of timers as "what +time since start".
+func schedule(events []abi.Event, start time.Time) string {
+	var out []string
+	for _, ev := range events {
+		out = append(out, fmt.Sprintf("%s +%v", ev.Data, time.Unix(0, ev.Time).Sub(start).Round(time.Second)))
+	}
 	return strings.Join(out, ", ")
+}
+
+// fired is the schedule of the timers of a node that ran when they were due.
+func fired(t *testing.T, r *runtime.Runtime, start time.Time) string {
+	t.Helper()
+	events := timerEvents(t, r)
+	for _, ev := range events {
+		if late := time.Duration(ev.Appended - ev.Time); late < 0 || late > 50*time.Millisecond {
+			t.Errorf("timer %s is due at %d and was appended at %d", ev.ID, ev.Time, ev.Appended)
+		}
+	}
+	return schedule(events, start)
 }
 
 // TestTimers lets a day pass: timers fire at their times, once, to whoever wants the topic;
@@ -139,6 +158,51 @@ func TestTimerOfClosedStream(t *testing.T) {
 		}
 		if timers, err := r.Timers(context.Background(), "probe", 0, "", 10); err != nil || len(timers) > 0 {
 			t.Errorf("left are %+v, %v", timers, err)
+		}
+		stop(t, r)
+	})
+}
+
+// TestTimersHandledAgain resets a subscriber: what it set before is not set again, unless that
+// is asked for, under an id of its own; a subscriber that is dropped takes its timers along.
+func TestTimersHandledAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		opts := runtime.Options{ManifestText: []byte(timerManifest), Dir: t.TempDir(), Modules: probeModules(t)}
+		r := openWith(t, opts)
+		do(t, r, "later 5000 out.x add x 1;timer n 3600000 out.y add y 1")
+		settled(t, r)
+		time.Sleep(10 * time.Second)
+		settled(t, r)
+		for _, again := range []bool{false, true} {
+			if _, err := r.Reset(context.Background(), "probe", runtime.ResetOptions{To: runtime.Target{Seq: 1}, ReEmit: again}); err != nil {
+				t.Fatal(err)
+			}
+			settled(t, r)
+			time.Sleep(time.Second)
+			settled(t, r)
+			want := "add x 1 +5s"
+			if again { // what is past fires at once, what is named replaces
+				want += ", add x 1 +5s"
+			}
+			timers, err := r.Timers(context.Background(), "probe", 0, "", 10)
+			if got := schedule(timerEvents(t, r), start); got != want || err != nil || len(timers) != 1 || timers[0].Name != "n" {
+				t.Errorf("emitting again %v: fired %s, want %s; %d timers wait, %v", again, got, want, len(timers), err)
+			}
+		}
+		tr := traced(t, r, 1)
+		if !strings.Contains(tr, "out.x by \"probe\" of 1, hops 0") || strings.Count(tr, "by \"probe\"") != 2 {
+			t.Errorf("the trace is\n%s", tr)
+		}
+		stop(t, r)
+		opts.ManifestText = nil
+		r = openWith(t, opts)
+		if _, err := r.Drop(context.Background(), "probe"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Hour)
+		if got := schedule(timerEvents(t, r), start); strings.Contains(got, "add y") {
+			t.Errorf("a timer of a subscriber that was dropped fired: %s", got)
 		}
 		stop(t, r)
 	})

@@ -135,7 +135,7 @@ func (r *Runtime) descend(ctx context.Context, tr *Trace) error {
 			continue
 		}
 		child := TracedEvent{Event: ev.Clone(), Cause: cause}
-		if by, at, ok := emitter(&ev); ok && at == cause {
+		if by, at, ok := r.emitter(&child.Event); ok && at == cause {
 			child.By = by
 		}
 		tr.Events = append(tr.Events, child)

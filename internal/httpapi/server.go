@@ -69,10 +69,6 @@ func (a *api) routes() map[string]http.HandlerFunc {
 		"GET /v1/subscribers/{name}/state":                 a.state,
 		"GET /v1/subscribers/{name}/dead-letters":          a.deadLetters,
 		"GET /v1/subscribers/{name}/timers":                a.timers,
-		"GET /v1/subscribers/{name}/generations":           a.generations,
-		"POST /v1/subscribers/{name}/shadow":               a.shadow,
-		"POST /v1/subscribers/{name}/deploy":               a.deploy,
-		"POST /v1/subscribers/{name}/rollback":             a.rollback,
 		"POST /v1/clock":                                   a.acceptClock,
 		"POST /v1/reload":                                  a.reload,
 		"GET /livez":                                       a.live,
@@ -83,6 +79,10 @@ func (a *api) routes() map[string]http.HandlerFunc {
 		"DELETE /v1/subscribers/{name}":                    a.drop,
 		"DELETE /v1/subscribers/{name}/dead-letters":       a.dropLetters,
 		"POST /v1/subscribers/{name}/dead-letters/redrive": a.redrive,
+		"GET /v1/subscribers/{name}/generations":           a.generations,
+		"POST /v1/subscribers/{name}/shadow":               a.shadow,
+		"POST /v1/subscribers/{name}/deploy":               a.deploy,
+		"POST /v1/subscribers/{name}/rollback":             a.rollback,
 	}
 }
 
