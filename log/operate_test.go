@@ -200,3 +200,26 @@ func TestLargeDrop(t *testing.T) {
 	}
 	verify(t, l)
 }
+
+// TestSettledLeavesNothing: of a letter that is settled no row stays.
+func TestSettledLeavesNothing(t *testing.T) {
+	l := open(t, t.TempDir(), log.Options{UndoBytes: -1})
+	if _, err := l.Attach(ctx, log.Attachment{Subscriber: "s", Next: 1}); err != nil {
+		t.Fatal(err)
+	}
+	commit := func(c log.Commit) uint64 {
+		t.Helper()
+		c.Subscriber, c.StateVersion, c.From, c.To = "s", 1, 1, 1
+		if _, err := l.Commit(ctx, &c, log.Durable); err != nil {
+			t.Fatal(err)
+		}
+		report, err := l.Verify(ctx, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report.Rows
+	}
+	before := commit(log.Commit{})
+	equal(t, "rows with a letter", commit(log.Commit{DeadLetters: []log.DeadLetter{{Seq: 1, LetterMore: log.LetterMore{Fuel: 1}}}}), before+2)
+	equal(t, "rows without", commit(log.Commit{Settled: []abi.Seq{1}}), before)
+}
