@@ -181,7 +181,8 @@ func (h *history) open(fs vfs.FS) (err error) {
 }
 
 // step appends some events, or lets the subscriber handle some: it counts them in its
-// state, emits one event for each and files a dead letter for every fifth.
+// state, emits one event for each, files a dead letter for every fifth, and blocks a key where
+// it stands unless the count is a multiple of three.
 func (h *history) step() error {
 	d := log.Durability(h.rng.IntN(2))
 	if h.rng.IntN(2) == 0 || h.cursor > h.l.Head() {
@@ -223,6 +224,7 @@ func (h *history) handle(d log.Durability) error {
 		}
 	}
 	c.Writes = []log.StateWrite{{Key: []byte("n"), Value: []byte(strconv.Itoa(counted))}}
+	c.Parked = []log.ParkedChange{{Parked: log.Parked{Key: "k", First: c.To, Attempts: counted}, Gone: counted%3 == 0}}
 	if h.between != nil {
 		if _, err := h.l.Commit(ctx, &log.Commit{Subscriber: "s", StateVersion: 1, From: c.From, To: c.To}, log.Durable); err != nil {
 			return err
@@ -324,6 +326,11 @@ func (h *history) compareSubscriber(l *log.Log, cursor log.Cursor, handled int, 
 	}
 	if n != handled || len(out) != handled || letters != handled/5 {
 		return fmt.Errorf("below the cursor %d are %d events; the state counts %d, %d were emitted, %d dead letters", cursor.Next, handled, n, len(out), letters)
+	}
+	if parked, err := l.Parked("s"); err != nil {
+		return err
+	} else if blocked := handled%3 != 0; blocked != (len(parked) == 1) || blocked && (parked[0].Attempts != handled || parked[0].First > cursor.Next) {
+		return fmt.Errorf("with %d events handled and the cursor at %d these keys are blocked: %+v", handled, cursor.Next, parked)
 	}
 	for i := range handled {
 		if out[fmt.Sprintf("s-%d", i)] != 1 {
