@@ -8,6 +8,7 @@ import (
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/internal/sandbox"
 	"github.com/avx-platform/avxrt/log"
 )
 
@@ -68,15 +69,22 @@ func (r *Runtime) places(ctx context.Context, spec *manifest.Subscriber, next ab
 	if err != nil {
 		return nil, err
 	}
-	if len(cursors) != spec.Partitions && together(cursors) {
-		if err := r.store.SetLanes(ctx, spec.Name, spec.Partitions, cursors[0].Next); err != nil {
+	lanes := len(cursors)
+	if lanes != spec.Partitions && together(cursors) {
+		lanes = spec.Partitions
+		if err := r.store.SetLanes(ctx, spec.Name, lanes, cursors[0].Next); err != nil {
 			return nil, err
 		}
-		cursors = make([]log.Cursor, spec.Partitions)
 	}
-	all := make([]position, len(cursors))
+	return r.positions(spec.Name, lanes)
+}
+
+// positions returns where the lanes of a subscriber stand.
+func (r *Runtime) positions(name string, lanes int) ([]position, error) {
+	all := make([]position, lanes)
 	for lane := range all {
-		if all[lane], err = r.position(spec.Name, lane, len(all)); err != nil {
+		var err error
+		if all[lane], err = r.position(name, lane, lanes); err != nil {
 			return nil, err
 		}
 	}
@@ -205,12 +213,9 @@ func (c *crew) change(ctx context.Context) (again bool, err error) {
 
 // replace makes new lanes where the old ones stopped.
 func (c *crew) replace(n int) error {
-	places := make([]position, n)
-	for lane := range places {
-		var err error
-		if places[lane], err = c.r.position(c.name, lane, n); err != nil {
-			return err
-		}
+	places, err := c.r.positions(c.name, n)
+	if err != nil {
+		return err
 	}
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
@@ -267,6 +272,16 @@ func (c *crew) turn() (end func()) {
 type recorder struct {
 	state *log.State
 	reads log.Reads
+}
+
+// watched returns how a run reads state, and, where other lanes may change it meanwhile,
+// what it will have read; else nil.
+func (s *subscription) watched(state *log.State, snapshot *log.Snapshot) (sandbox.StateReader, *log.Reads) {
+	if s.lanes == 1 {
+		return state, nil
+	}
+	r := &recorder{state: state, reads: log.Reads{Since: snapshot.Number()}}
+	return r, &r.reads
 }
 
 // Get is sandbox.StateReader's.

@@ -51,11 +51,8 @@ func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
 			return s.broken(err)
 		}
 	}
-	var reader sandbox.StateReader = state
-	if s.lanes > 1 {
-		recorder := &recorder{state: state, reads: log.Reads{Since: snapshot.Number()}}
-		reader, feed.reads = recorder, &recorder.reads
-	}
+	var reader sandbox.StateReader
+	reader, feed.reads = s.watched(state, snapshot)
 	s.r.cores.begin(&s.crew.share)
 	result := s.instance.Run(ctx, sandbox.Batch{Next: feed.next, State: reader})
 	s.r.cores.end(&s.crew.share, result.Fuel)
@@ -181,14 +178,12 @@ func (s *subscription) settle(feed *feed, result sandbox.Result) bool {
 		s.discard()
 	}
 	s.past.prune(&result, s.buffers.causes)
-	c := &log.Commit{To: verdict.To, Writes: writes(result.Writes), Parked: parkedRows(verdict.Parked), Reads: feed.reads}
+	c := s.verdictCommit(verdict, &result)
+	c.Writes, c.Reads = writes(result.Writes), feed.reads
 	c.Settled = s.past.settled(s.buffers.causes[:result.Handled], verdict.Skipped)
 	causes, err := s.emits(c, result)
 	if err != nil {
 		return s.stop(err)
-	}
-	if verdict.Letter != nil {
-		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter, &result)}
 	}
 	if c.To > s.stored || len(c.Writes)+len(c.Emits)+len(c.Parked)+len(c.DeadLetters)+len(c.Timers)+len(c.Settled) > 0 {
 		if _, err := s.commit(c); err != nil {
@@ -267,6 +262,16 @@ func (s *subscription) emits(c *log.Commit, result sandbox.Result) ([]*abi.Event
 	return causes, nil
 }
 
+// verdictCommit returns what a verdict alone asks to commit; result is of the run that led
+// to it, nil if there was none.
+func (s *subscription) verdictCommit(v delivery.Verdict, result *sandbox.Result) *log.Commit {
+	c := &log.Commit{To: v.To, Parked: parkedRows(v.Parked)}
+	if v.Letter != nil {
+		c.DeadLetters = []log.DeadLetter{s.letter(v.Letter, result)}
+	}
+	return c
+}
+
 // letter completes a dead letter; result is of the run that led to it, nil if there was none.
 func (s *subscription) letter(l *delivery.Letter, result *sandbox.Result) log.DeadLetter {
 	d := log.DeadLetter{
@@ -303,12 +308,10 @@ func (s *subscription) clash(causes []*abi.Event, err error) bool {
 	if verdict.Letter == nil && len(verdict.Parked) == 0 && verdict.To == s.stored {
 		return s.weigh(verdict, 0)
 	}
-	c := &log.Commit{To: verdict.To, Parked: parkedRows(verdict.Parked)}
 	if verdict.Letter != nil {
-		c.DeadLetters = []log.DeadLetter{s.letter(verdict.Letter, nil)}
 		s.count(func(st *SubscriberStatus) { st.DeadLetters++ })
 	}
-	if _, err := s.commit(c); err != nil {
+	if _, err := s.commit(s.verdictCommit(verdict, nil)); err != nil {
 		return s.refused(err)
 	}
 	return s.weigh(verdict, 0)

@@ -126,11 +126,7 @@ func (l *lineReader) close() {
 
 // condemn commits the verdict on an event that ended the process too often.
 func (s *subscription) condemn(v delivery.Verdict) bool {
-	c := &log.Commit{To: v.To, Parked: parkedRows(v.Parked)}
-	if v.Letter != nil {
-		c.DeadLetters = []log.DeadLetter{s.letter(v.Letter, nil)}
-	}
-	if _, err := s.commit(c); err != nil {
+	if _, err := s.commit(s.verdictCommit(v, nil)); err != nil {
 		return s.refused(err)
 	}
 	s.account(delivery.Outcome{}, v, sandbox.Result{})

@@ -185,11 +185,8 @@ func (a *attempt) handle(ctx context.Context) error {
 	}
 	snapshot := s.r.store.Snapshot()
 	defer snapshot.Close()
-	var state sandbox.StateReader = snapshot.State(s.name, stateVersion)
-	if s.lanes > 1 {
-		recorder := &recorder{state: snapshot.State(s.name, stateVersion), reads: log.Reads{Since: snapshot.Number()}}
-		state, a.commit.Reads = recorder, &recorder.reads
-	}
+	var state sandbox.StateReader
+	state, a.commit.Reads = s.watched(snapshot.State(s.name, stateVersion), snapshot)
 	instance, err := a.module.Instantiate(ctx, s.sandboxConfig(), state)
 	if err != nil {
 		a.result.Trap = &sandbox.Trap{Message: err.Error()}

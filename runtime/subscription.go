@@ -174,6 +174,11 @@ func (s *subscription) end() {
 func (s *subscription) pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.called()
+}
+
+// called is pending for those who hold mu.
+func (s *subscription) called() bool {
 	return s.mu.next != nil || s.mu.ended || s.mu.halted || len(s.mu.jobs) > 0
 }
 
@@ -252,7 +257,7 @@ func (s *subscription) wait(ctx context.Context, block func(context.Context)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
-	if s.mu.next != nil || s.mu.ended || s.mu.halted || len(s.mu.jobs) > 0 {
+	if s.called() {
 		s.mu.Unlock()
 		return
 	}
