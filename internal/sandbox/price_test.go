@@ -27,11 +27,14 @@ func TestFuelBoundsTime(t *testing.T) {
 		}
 		best := time.Hour
 		for try := 0; try < 5 && best > burn*slowestFuel; try++ { // the machine has others to serve
+			before := processorTime(t)
 			_, r := attack(t, e, g, sandbox.Limits{Fuel: burn, Time: time.Minute})
 			if r.Fuel < burn {
 				t.Fatalf("%s: %s", g.Name, printResult(r))
 			}
-			best = min(best, r.Elapsed)
+			// What the process used is no less than what the guest did: it stands in where the
+			// clock ran on while others were served.
+			best = min(best, r.Elapsed, processorTime(t)-before)
 		}
 		t.Logf("%s: %.2f ns a unit", g.Name, float64(best)/burn)
 		if best > burn*slowestFuel {
