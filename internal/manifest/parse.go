@@ -166,6 +166,9 @@ func nearest(table, key string) string {
 			continue
 		}
 		all = append(all, name)
+		if apart := len(key) - len(name); apart >= distance || -apart >= distance {
+			continue // so many edits at least, and a key may have 256 KiB
+		}
 		if d := edits(key, name); d < distance {
 			best, distance = name, d
 		}
