@@ -250,6 +250,11 @@ func (s *sequencer) stageAttach(a *Attachment, batch *pebble.Batch) error {
 			}
 			_ = batch.Set(startKey(a.Subscriber), binary.LittleEndian.AppendUint64(nil, uint64(s.next()-1)), nil)
 		}
+		if a.StateVersion != 0 {
+			if images, err = s.beginVersions(a, images, batch); err != nil {
+				return err
+			}
+		}
 		err = s.moveCursor(a.Subscriber, c, images, batch)
 	}
 	a.cursor = c

@@ -128,6 +128,9 @@ type attempt struct {
 
 func (a *attempt) run(ctx context.Context, seq abi.Seq) error {
 	s := a.s
+	if !a.dry && s.crew.rebuilding() { // it may be past this event
+		return fmt.Errorf("dead letter %d of subscriber %q: %w", seq, s.name, ErrRebuilding)
+	}
 	if err := a.find(seq); err != nil {
 		return err
 	}
@@ -186,7 +189,7 @@ func (a *attempt) handle(ctx context.Context) error {
 	snapshot := s.r.store.Snapshot()
 	defer snapshot.Close()
 	var state sandbox.StateReader
-	state, a.commit.Reads = s.watched(snapshot.State(s.name, stateVersion), snapshot)
+	state, a.commit.Reads = s.watched(snapshot.State(s.name, s.version), snapshot)
 	instance, err := a.module.Instantiate(ctx, s.sandboxConfig(), state)
 	if err != nil {
 		a.result.Trap = &sandbox.Trap{Message: err.Error()}

@@ -53,6 +53,7 @@ type Instance struct {
 	words     lastWords
 	dropped   int // log lines of the run
 	dead      bool
+	migrating bool  // avx_migrate runs, which writes outside of an event
 	startFuel int64 // what _initialize and avx_init burnt
 
 	batch   Batch
