@@ -140,6 +140,9 @@ func (r *Runtime) give(c choice, number int, places []position) error {
 	if c.fresh {
 		s.count(func(st *SubscriberStatus) { st.Refused++ })
 	}
+	if c.move != nil && s.latest().version == c.move.gen.version {
+		c.move = nil // it came there while the plan was built
+	}
 	s.crew.offerMove(c.move)
 	if number == 0 { // what it has stays, or came back while the plan was built
 		return nil

@@ -360,11 +360,12 @@ func again(result *sandbox.Result, attempt int) bool {
 	return result.Trap != nil && (result.Trap.Timeout || attempt == 2)
 }
 
-// fail gives an event up that the version in service has dealt with.
+// fail gives an event up that the version in service has dealt with. It blocks nothing, for
+// what came behind it was dealt with, too.
 func (b *builder) fail(ctx context.Context, ev *abi.Event, result *sandbox.Result) error {
 	spec := &b.m.gen.spec
 	letter := log.DeadLetter{Seq: ev.Seq, Attempts: maxTries, Digest: b.m.gen.module.Digest(), Time: time.Now(), Reason: "trap"}
-	stop := spec.OnPoison == "block" || spec.OnPoison == "stop"
+	stop := spec.OnPoison == "stop"
 	switch f, t := result.Failure, result.Trap; {
 	case f != nil:
 		letter.Reason, letter.Message, letter.Code = reasonOf(f.Code), f.Message, int(f.Code)

@@ -213,13 +213,14 @@ func (c *crew) refuseMove(ctx context.Context, m *stateMove, reason string) erro
 	err := errors.Join(c.r.noteRefusal(ctx, c.name, g), c.r.store.DropBuild(ctx, c.name))
 	c.refuse(g.Digest, refusalText(&g))
 	c.r.opts.Logger.Error("a state version was refused, the old one goes on", "subscriber", c.name, "version", m.gen.version, "kind", string(m.kind), "reason", reason)
+	err = errors.Join(err, c.again(nil))
 	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	c.lanes[0].count(func(st *SubscriberStatus) { st.Refused++ })
 	if c.move == m {
 		c.move = nil
 	}
-	c.lanes[0].count(func(st *SubscriberStatus) { st.Refused++ })
-	c.r.mu.Unlock()
-	return errors.Join(err, c.again(nil))
+	return err
 }
 
 // perform makes the change, with the lanes at a seq, and gives them their new generation. A
@@ -279,18 +280,24 @@ func (c *crew) arrive(m *stateMove, at abi.Seq, history []log.Generation) error 
 	gen := m.gen
 	gen.number = history[len(history)-1].Number
 	c.r.mu.Lock()
-	if c.move == m {
-		c.move = nil
-	}
 	if m.trial {
 		gen.trial = newTrial(gen.spec.Swap.Events, c.lanes[0].latest().overtake())
 	}
 	lanes := len(c.lanes)
+	if c.want != 0 {
+		c.want = gen.spec.Partitions
+	}
 	c.r.mu.Unlock()
 	st := m.statusNow()
 	c.r.opts.Logger.Info("new state version in service", "subscriber", c.name, "version", gen.version, "kind", string(m.kind), "generation", gen.number,
 		"seq", uint64(at), "events", st.Events, "keys", st.Keys, "failed", st.Failed, "digest", gen.module.Digest())
-	return c.replace(lanes, gen)
+	err := c.replace(lanes, gen)
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	if c.move == m { // last: who sees no move under way shall see the new generation
+		c.move = nil
+	}
+	return err
 }
 
 // wantedVersion is the state version that a module is to run on: what the manifest says, or,
