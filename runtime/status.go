@@ -41,6 +41,7 @@ type SubscriberStatus struct {
 	Digest       string
 	Generation   int
 	StateVersion uint32       // of the generation
+	KeptVersion  uint32       // whose state is there for a roll back; 0: none
 	Build        *BuildStatus // how far a change of the state version is; nil: none is under way
 	Cursor       abi.Seq      // next seq that it has not dealt with
 	Mark         abi.Seq      // below it, what it does is done again after a reset; 0: it was never reset
@@ -190,6 +191,9 @@ func (s *subscription) statusNow() SubscriberStatus {
 		lane.lag(&o)
 		st.add(o)
 		st.LagEvents, st.LagSeconds = max(st.LagEvents, o.LagEvents), max(st.LagSeconds, o.LagSeconds)
+	}
+	if versions, err := s.r.store.Versions(s.name); err == nil {
+		st.KeptVersion = versions.Kept
 	}
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
