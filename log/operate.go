@@ -297,6 +297,7 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 		delete(s.cursors, LaneCursor(subscriber, lane))
 	}
 	delete(s.writes, subscriber)
+	s.l.timers.count(subscriber, -d.Timers)
 	return d, nil
 }
 

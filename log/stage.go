@@ -211,7 +211,7 @@ func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 	}
 	stageLetters(c, batch)
 	stageParked(c, batch)
-	s.stageTimers(&timers, batch)
+	s.stageTimers(c.Subscriber, &timers, batch)
 	if w := s.writes[c.Subscriber]; w != nil {
 		w.add(s.number, c)
 	}

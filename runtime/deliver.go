@@ -54,7 +54,7 @@ func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
 	var reader sandbox.StateReader
 	reader, feed.reads = s.watched(state, snapshot)
 	s.r.cores.begin(&s.crew.share)
-	result := s.instance.Run(ctx, sandbox.Batch{Next: feed.next, State: reader})
+	result := s.instance.Run(ctx, s.batch(feed.next, reader))
 	s.r.cores.end(&s.crew.share, result.Fuel)
 	if feed.keep {
 		s.verify(ctx, state, feed.kept, result)

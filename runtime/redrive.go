@@ -196,13 +196,13 @@ func (a *attempt) handle(ctx context.Context) error {
 		return nil
 	}
 	given := false
-	a.result = instance.Run(ctx, sandbox.Batch{State: state, Next: func() *abi.Event {
+	a.result = instance.Run(ctx, s.batch(func() *abi.Event {
 		if given {
 			return nil
 		}
 		given = true
 		return &ev
-	}})
+	}, state))
 	return instance.Close(ctx)
 }
 

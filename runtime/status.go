@@ -47,6 +47,7 @@ type SubscriberStatus struct {
 	Mark         abi.Seq      // below it, what it does is done again after a reset; 0: it was never reset
 	Needs        abi.Seq      // the first that it may still run: below Cursor where a blocked key waits
 	BlockedKeys  int          // keys whose first event waits for its next attempt, or for an operator
+	Timers       int          // that wait
 	PassedOver   int          // events that wait behind those, counted since the start of the process
 	Partitions   int          // that handle events now
 	Conflicts    uint64       // runs of a partition that were done again because another one had changed what they read
@@ -192,6 +193,7 @@ func (s *subscription) statusNow() SubscriberStatus {
 		st.add(o)
 		st.LagEvents, st.LagSeconds = max(st.LagEvents, o.LagEvents), max(st.LagSeconds, o.LagSeconds)
 	}
+	st.Timers = s.r.store.TimersOf(s.name)
 	if versions, err := s.r.store.Versions(s.name); err == nil {
 		st.KeptVersion = versions.Kept
 	}

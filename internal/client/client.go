@@ -168,6 +168,7 @@ type Subscriber struct {
 	LagSeconds   float64   `json:"lag_seconds"`
 	BlockedKeys  int       `json:"blocked_keys"`
 	Partitions   int       `json:"partitions"`
+	Timers       int       `json:"timers"` // that wait
 	Handled      uint64    `json:"handled"`
 	Emitted      uint64    `json:"emitted"`
 	Traps        uint64    `json:"traps"`

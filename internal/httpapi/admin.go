@@ -29,6 +29,7 @@ type Subscriber struct {
 	LagSeconds   float64   `json:"lag_seconds"`
 	BlockedKeys  int       `json:"blocked_keys"`
 	Partitions   int       `json:"partitions"`
+	Timers       int       `json:"timers"` // that wait
 	Handled      uint64    `json:"handled"`
 	Emitted      uint64    `json:"emitted"`
 	Traps        uint64    `json:"traps"`
@@ -46,7 +47,7 @@ func subscriberOf(s runtime.SubscriberStatus) Subscriber {
 	return Subscriber{
 		Name: s.Name, State: string(s.State), Reason: s.Reason, Problem: s.Problem, Topics: s.Topics, Module: s.Module,
 		Digest: s.Digest, Generation: s.Generation, OnTrial: s.OnTrial, StateVersion: s.StateVersion, KeptVersion: s.KeptVersion, Build: buildOf(s.Build), Refused: s.Refused, RolledBack: s.RolledBack, Since: s.Since, Cursor: uint64(s.Cursor), Mark: uint64(s.Mark), LagEvents: s.LagEvents,
-		LagSeconds: s.LagSeconds, BlockedKeys: s.BlockedKeys, Partitions: s.Partitions, Handled: s.Handled, Emitted: s.Emitted, Traps: s.Traps, Failures: s.Failures,
+		LagSeconds: s.LagSeconds, BlockedKeys: s.BlockedKeys, Partitions: s.Partitions, Timers: s.Timers, Handled: s.Handled, Emitted: s.Emitted, Traps: s.Traps, Failures: s.Failures,
 		Retries: s.Retries, Skipped: s.Skipped, DeadLetters: s.DeadLetters, ExecSeconds: s.ExecSeconds, MemoryBytes: s.MemoryBytes,
 	}
 }

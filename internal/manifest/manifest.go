@@ -113,6 +113,7 @@ type Limits struct {
 	EmitBytes  int           // of all frames emitted; default 1 MiB, which is the most
 	StateBytes int           // keys and values written, and 64 for each write; default 4 MiB
 	LogLines   int           // what is over is counted and dropped; default 64
+	Timers     int           // of the subscriber that wait; default 100,000
 }
 
 // Retry is how an event is tried again.
@@ -155,7 +156,7 @@ func defaultSubscriber() Subscriber {
 	return Subscriber{
 		Start:      Start{Kind: StartEarliest},
 		Partitions: 1, StateVersion: 1,
-		Limits: Limits{Fuel: 1_000_000_000, Time: time.Second, Memory: 16 << 20, Depth: maxDepth, Emits: 256, EmitBytes: maxEmitBytes, StateBytes: 4 << 20, LogLines: 64},
+		Limits: Limits{Fuel: 1_000_000_000, Time: time.Second, Memory: 16 << 20, Depth: maxDepth, Emits: 256, EmitBytes: maxEmitBytes, StateBytes: 4 << 20, LogLines: 64, Timers: 100_000},
 		Retry:  Retry{Attempts: 5, Min: 100 * time.Millisecond, Max: 30 * time.Second},
 		Swap:   Swap{Mode: SwapImmediate, Events: 1000}, OnPoison: "park",
 	}

@@ -48,6 +48,7 @@ type rawSubscriber struct {
 		EmitBytes  *string `toml:"emit_bytes"`
 		StateBytes *string `toml:"state_bytes"`
 		LogLines   *int    `toml:"log_lines"`
+		Timers     *int    `toml:"timers"`
 	} `toml:"limits"`
 	Retry struct {
 		Attempts *int    `toml:"attempts"`
@@ -73,7 +74,7 @@ var knownKeys = []string{
 	"subscriber", "subscriber.name", "subscriber.module", "subscriber.sha256", "subscriber.topics", "subscriber.emits",
 	"subscriber.start", "subscriber.partitions", "subscriber.state_version",
 	"subscriber.limits", "subscriber.limits.fuel", "subscriber.limits.time", "subscriber.limits.memory", "subscriber.limits.emits",
-	"subscriber.limits.depth", "subscriber.limits.emit_bytes", "subscriber.limits.state_bytes", "subscriber.limits.log_lines",
+	"subscriber.limits.depth", "subscriber.limits.emit_bytes", "subscriber.limits.state_bytes", "subscriber.limits.log_lines", "subscriber.limits.timers",
 	"subscriber.retry", "subscriber.retry.attempts", "subscriber.retry.backoff",
 	"subscriber.on_poison", "subscriber.verify", "subscriber.swap", "subscriber.swap.mode", "subscriber.swap.events", "subscriber.swap.require",
 	"subscriber.config",

@@ -290,6 +290,7 @@ type staged struct {
 	pulled, handled int
 	emits           []Emit
 	emitBytes       int
+	timers          int // set, and not replaced
 	stateBytes      int
 	writes          map[string]Write
 	reply           []byte
@@ -306,6 +307,7 @@ type staged struct {
 type stagedEvent struct {
 	emits      []Emit
 	emitBytes  int
+	timers     int
 	writes     map[string]Write
 	stateBytes int
 	reply      []byte
@@ -322,6 +324,7 @@ func (s *staged) fold() {
 	s.handled++
 	s.emits = append(s.emits, s.event.emits...)
 	s.emitBytes += s.event.emitBytes
+	s.timers += s.event.timers
 	s.stateBytes += s.event.stateBytes
 	if s.writes == nil {
 		s.writes = s.event.writes
