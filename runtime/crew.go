@@ -254,12 +254,16 @@ func (c *crew) replace(n int, gen *generation) error {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
 	old := c.lanes
+	had := old[0].latest()
 	if gen == nil {
-		gen = old[0].latest()
+		gen = had
 	}
 	c.lanes = nil
 	for lane, at := range places {
 		s := newSubscription(c, lane, n, gen, at)
+		if gen != had {
+			s.machine.Adopt(policy(gen.spec)) // what waits gets its next attempt at once
+		}
 		c.lanes = append(c.lanes, s)
 		if err := c.r.interest.want(s, gen.spec.Topics); err != nil {
 			return err
