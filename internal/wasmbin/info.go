@@ -56,6 +56,24 @@ type Limits struct {
 	HasMax   bool
 }
 
+// clamped is the maximum that a table gets.
+func (l Limits) clamped() uint64 {
+	limit := max(l.Min, tableMax)
+	if l.HasMax {
+		limit = min(limit, max(l.Max, l.Min))
+	}
+	return limit
+}
+
+// TableEntries is how many entries the tables of an instance can come to.
+func (i *Info) TableEntries() int64 {
+	n := uint64(0)
+	for _, t := range i.Tables {
+		n += t.clamped()
+	}
+	return int64(n)
+}
+
 // Error says why a file is refused.
 type Error struct {
 	Section string // which part of the file

@@ -275,11 +275,7 @@ func (r *rewriter) tables() []byte {
 	}
 	out := appendU(nil, uint64(len(own)))
 	for _, t := range own {
-		limit := max(t.limits.Min, tableMax)
-		if t.limits.HasMax {
-			limit = min(limit, max(t.limits.Max, t.limits.Min))
-		}
-		out = appendU(appendU(append(out, t.typ, 1), t.limits.Min), limit)
+		out = appendU(appendU(append(out, t.typ, 1), t.limits.Min), t.limits.clamped())
 	}
 	return out
 }
