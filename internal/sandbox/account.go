@@ -8,14 +8,17 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/wasmbin"
 )
 
 const (
-	// instanceBytes is what an instance takes of Go's heap beside its tables and stack, as
-	// TestInstanceBytes measures it.
+	// What an instance takes of Go's heap beside its stack, see TestInstanceBytes: in any case, for each
+	// entry of a table, for each that a table gets later, for each global and for each segment.
 	instanceBytes = 12 << 10
-	// entryBytes is the size of an entry of a table.
-	entryBytes = 8
+	entryBytes    = 72
+	laterBytes    = 8
+	globalBytes   = 96
+	segmentBytes  = 24
 	// stackKept is how large a stack may be between runs. The engine makes one larger when
 	// calls nest deeper than before, up to some 20 MiB, and never smaller.
 	stackKept = 64 << 10
@@ -30,9 +33,9 @@ type account struct {
 	bytes   atomic.Int64  // of this one
 	size    int           // of linear memory, when it was last looked at
 	unseen  time.Duration // that the guest has run since
-	tables  int64
-	touched int64  // of linear memory
-	seen    []byte // a buffer
+	fixed   int64         // of Go's heap
+	touched int64         // of linear memory
+	seen    []byte        // a buffer
 }
 
 // set notes what the instance holds now.
@@ -52,7 +55,13 @@ func (i *Instance) look(ran time.Duration) {
 		i.run = i.guest.ExportedFunction(abi.ExportRun)
 		stack = stackBytes(i.run)
 	}
-	a.set(instanceBytes + a.tables + a.touched + stack)
+	a.set(a.fixed + a.touched + stack)
+}
+
+// heapBytes is what an instance of the module takes of Go's heap beside its stack.
+func heapBytes(info *wasmbin.Info) int64 {
+	first, more := info.TableEntries()
+	return instanceBytes + first*entryBytes + more*laterBytes + int64(info.Globals)*globalBytes + int64(info.Segments)*segmentBytes
 }
 
 // stackBytes is the size of the stack that a function of the engine keeps between calls. The

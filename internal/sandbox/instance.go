@@ -82,7 +82,7 @@ func (m *Module) Instantiate(_ context.Context, config Config, state StateReader
 		i.meter.depth = uint64(min(m.depth, d))
 	}
 	i.ctx = context.WithValue(context.Background(), instanceKey{}, i)
-	i.account.held, i.account.tables = &m.engine.held, m.info.TableEntries()*entryBytes
+	i.account.held, i.account.fixed = &m.engine.held, heapBytes(&m.info)
 	i.batch = Batch{State: state, ReadOnly: true, Next: func() *abi.Event { return nil }}
 	i.staged.reset()
 	if err := i.start(); err != nil {

@@ -10,6 +10,10 @@ type Info struct {
 	Tables  []Limits
 	Start   bool // it has a start function, which would run unasked
 
+	Globals    int  // in the end: those of the rewriter too
+	Segments   int  // of data and of elements
+	TablesGrow bool // it has a table.grow
+
 	Functions int // with a body
 	CodeBytes int
 	Largest   int // bytes of the largest body
@@ -65,13 +69,16 @@ func (l Limits) clamped() uint64 {
 	return limit
 }
 
-// TableEntries is how many entries the tables of an instance can come to.
-func (i *Info) TableEntries() int64 {
-	n := uint64(0)
+// TableEntries is how many entries the tables of an instance begin with, and how many more
+// they can get.
+func (i *Info) TableEntries() (first, more int64) {
 	for _, t := range i.Tables {
-		n += t.clamped()
+		first += int64(t.Min)
+		if i.TablesGrow {
+			more += int64(t.clamped() - t.Min)
+		}
 	}
-	return int64(n)
+	return first, more
 }
 
 // Error says why a file is refused.
