@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"internal/sandbox":        {"abi", "internal/wasmbin"},
 	"internal/manifest":       {"abi", "router"},
 	"log":                     {"abi", "internal/cloudevents"},
+	"internal/audit":          {"abi", "log"},
 	"runtime":                 {"abi", "router", "log", "internal/delivery", "internal/sandbox", "internal/manifest", "internal/rehearsal"},
 	"internal/httpapi":        {"runtime", "abi", "router", "log", "internal/cloudevents"},
 	"internal/telemetry":      {"runtime", "abi", "router", "log"},
