@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"internal/trial":          {"abi", "router", "internal/sandbox"},
 	"internal/build":          {"internal/manifest"},
 	"log":                     {"abi", "internal/cloudevents"},
+	"internal/audit":          {"abi", "log"},
 	"runtime":                 {"abi", "router", "log", "internal/delivery", "internal/sandbox", "internal/manifest", "internal/rehearsal"},
 	"internal/httpapi":        {"runtime", "abi", "router", "log", "internal/cloudevents"},
 	"internal/telemetry":      {"runtime", "abi", "router", "log"},
