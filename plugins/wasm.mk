@@ -15,8 +15,17 @@ RUSTC := $(firstword $(foreach r,$(shell which rustc 2>/dev/null) /usr/bin/rustc
 # clang runs wasm-opt where it finds one, and the bytes are others then: keep binaryen off the PATH.
 CLANG_WASM = clang --target=wasm32 -O2 -mbulk-memory -Wall -Wextra -Werror -nostdlib -Isdk/c -Wl,--no-entry -Wl,--strip-all
 
+# AssemblyScript's compiler is the one of sdk/assemblyscript/package-lock.json; it runs from here,
+# so that the file names in a trap are the same anywhere.
+ASC = sdk/assemblyscript/node_modules/.bin/asc
+ASC_WASM = $(ASC) -O3 --runtime minimal
+
+$(ASC): sdk/assemblyscript/package-lock.json | wasm-tools
+	npm ci --prefix sdk/assemblyscript --no-audit --no-fund
+	@touch $@
+
 .PHONY: wasm
-wasm: wasm-tools
+wasm: wasm-tools $(ASC)
 	$(CLANG_WASM) -o plugins/inventory.wasm plugins/inventory/inventory.c
 	$(CLANG_WASM) -o plugins/logging.wasm plugins/logging/logging.c
 	$(CLANG_WASM) -o examples/01-hello-subscriber/plugins/hello.wasm examples/01-hello-subscriber/hello.c
@@ -41,3 +50,4 @@ wasm: wasm-tools
 wasm-tools:
 	@command -v clang >/dev/null && command -v wasm-ld >/dev/null || { echo "make wasm needs clang and wasm-ld: apt-get install clang lld" >&2; exit 1; }
 	@test -n "$(RUSTC)" || { echo "make wasm needs a rustc with wasm32-unknown-unknown: apt-get install rustc libstd-rust-dev-wasm32, or rustup target add wasm32-unknown-unknown" >&2; exit 1; }
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "make wasm needs node 20 or later and npm for AssemblyScript's compiler, this is $$(node --version 2>&1): https://nodejs.org, or see .ci/run for one from npm" >&2; exit 1; }

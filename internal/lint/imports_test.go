@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"internal/client":         {"abi", "internal/cloudevents", "internal/rehearsal"},
 	"internal/sandbox":        {"abi", "internal/wasmbin"},
 	"internal/manifest":       {"abi", "router"},
+	"internal/trial":          {"abi", "router", "internal/sandbox"},
 	"log":                     {"abi", "internal/cloudevents"},
 	"internal/audit":          {"abi", "log"},
 	"runtime":                 {"abi", "router", "log", "internal/delivery", "internal/sandbox", "internal/manifest", "internal/rehearsal"},
