@@ -84,7 +84,7 @@ func printSite(w io.Writer, site shop.Site, chain audit.Report) {
 		number(logging[`metric/lines_total{level="warn"}`]), number(logging[`metric/lines_total{level="debug"}`]), number(logging["metric/redactions_total"]))
 	fmt.Fprintf(w, "metrics (Rust)\t%s requests\t%s orders\t%d series: see /metrics\n", number(metrics[`metric/events_total{topic="http.request.completed"}`]),
 		number(metrics[`metric/events_total{topic="orders.created"}`]), len(metrics))
-	fmt.Fprintf(w, "audit (Rust)\t%d links\t%d events as they were seen\tavxrt verify --audit audit, when the node is down\n", chain.Entries, chain.Whole)
+	fmt.Fprintf(w, "audit (Rust)\t%d links\t%d events as they were seen\t%d that are not\n", chain.Entries, chain.Whole, len(chain.Findings))
 	fmt.Fprintln(w, "\t\n  EXPERIMENT\tVARIANT\tEXPOSED\tCONVERTED")
 	for _, key := range sortedKeys(site["analytics"]) {
 		if variant, ok := strings.CutPrefix(key, "exposures/"); ok {
