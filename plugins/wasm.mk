@@ -2,7 +2,7 @@
 # paths are left out, sections that name the builder are stripped. CI rebuilds them and
 # checks that the tree stays clean (Debian 12: clang 14, lld 14, rustc 1.63; Go of go.mod).
 
-WASM = plugins/inventory.wasm plugins/analytics.wasm plugins/email.wasm \
+WASM = plugins/inventory.wasm plugins/analytics.wasm plugins/email.wasm plugins/logging.wasm plugins/metrics.wasm plugins/audit.wasm \
        examples/01-hello-subscriber/plugins/hello.wasm \
        internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/planted.wasm \
        runtime/testdata/ledger.wasm runtime/testdata/ledger-broken.wasm \
@@ -27,6 +27,7 @@ $(ASC): sdk/assemblyscript/package-lock.json | wasm-tools
 .PHONY: wasm
 wasm: wasm-tools $(ASC)
 	$(CLANG_WASM) -o plugins/inventory.wasm plugins/inventory/inventory.c
+	$(CLANG_WASM) -o plugins/logging.wasm plugins/logging/logging.c
 	$(CLANG_WASM) -o examples/01-hello-subscriber/plugins/hello.wasm examples/01-hello-subscriber/hello.c
 	$(CLANG_WASM) -o internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe.c
 	$(CLANG_WASM) -DVERSION='"2"' -o internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/probe.c
@@ -39,9 +40,9 @@ wasm: wasm-tools $(ASC)
 	$(CLANG_WASM) -o bench/peers/wasmarea/guests/extism.wasm bench/peers/wasmarea/guests/extism.c
 	$(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib -C opt-level=2 -C panic=abort -C strip=symbols -C lto=yes \
 	    --remap-path-prefix "$(CURDIR)=." -o bench/guests/work-rust.wasm bench/guests/work.rs
-	$(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib \
+	$(foreach p,analytics metrics audit,$(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib \
 	    -C opt-level=2 -C panic=abort -C strip=symbols -C lto=yes --remap-path-prefix "$(CURDIR)=." \
-	    -o plugins/analytics.wasm plugins/analytics/analytics.rs
+	    -o plugins/$(p).wasm plugins/$(p)/$(p).rs && ) true
 	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -buildvcs=false -ldflags="-s -w" -o plugins/email.wasm ./plugins/email
 	chmod 644 $(WASM)
 
