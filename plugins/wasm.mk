@@ -2,8 +2,14 @@
 # paths are left out, sections that name the builder are stripped. CI rebuilds them and
 # checks that the tree stays clean (Debian 12: clang 14, lld 14, rustc 1.63; Go of go.mod).
 
+EXAMPLES_C = examples/03-wildcard/plugins/count.wasm examples/05-emit/plugins/split.wasm examples/05-emit/plugins/tally.wasm \
+       examples/07-timers/plugins/remind.wasm
+EXAMPLES_RUST = examples/04-state/plugins/carts.wasm examples/08-config-and-limits/plugins/primes.wasm
+EXAMPLES = $(EXAMPLES_C) $(EXAMPLES_RUST) examples/06-retry/plugins/convert.wasm examples/11-embed/plugins/votes.wasm \
+       examples/10-languages/plugins/c.wasm examples/10-languages/plugins/rust.wasm
+
 WASM = plugins/inventory.wasm plugins/analytics.wasm plugins/email.wasm \
-       examples/01-hello-subscriber/plugins/hello.wasm \
+       examples/01-hello-subscriber/plugins/hello.wasm $(EXAMPLES) \
        internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/planted.wasm \
        runtime/testdata/ledger.wasm runtime/testdata/ledger-broken.wasm \
        bench/guests/work-c.wasm bench/guests/work-rust.wasm \
@@ -14,11 +20,18 @@ RUSTC := $(firstword $(foreach r,$(shell which rustc 2>/dev/null) /usr/bin/rustc
 
 # clang runs wasm-opt where it finds one, and the bytes are others then: keep binaryen off the PATH.
 CLANG_WASM = clang --target=wasm32 -O2 -mbulk-memory -Wall -Wextra -Werror -nostdlib -Isdk/c -Wl,--no-entry -Wl,--strip-all
+RUSTC_WASM = $(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib -C opt-level=2 -C panic=abort -C strip=symbols -C lto=yes --remap-path-prefix "$(CURDIR)=."
 
 .PHONY: wasm
 wasm: wasm-tools
 	$(CLANG_WASM) -o plugins/inventory.wasm plugins/inventory/inventory.c
 	$(CLANG_WASM) -o examples/01-hello-subscriber/plugins/hello.wasm examples/01-hello-subscriber/hello.c
+	$(foreach m,$(EXAMPLES_C),$(CLANG_WASM) -o $(m) $(subst /plugins/,/,$(m:.wasm=.c)) &&) true
+	$(foreach m,$(EXAMPLES_RUST),$(RUSTC_WASM) -o $(m) $(subst /plugins/,/,$(m:.wasm=.rs)) &&) true
+	$(CLANG_WASM) -o examples/10-languages/plugins/c.wasm examples/10-languages/count.c
+	$(RUSTC_WASM) -o examples/10-languages/plugins/rust.wasm examples/10-languages/count.rs
+	$(CLANG_WASM) -o examples/11-embed/plugins/votes.wasm examples/11-embed/votes/votes.c
+	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -buildvcs=false -ldflags="-s -w" -o examples/06-retry/plugins/convert.wasm ./examples/06-retry/convert
 	$(CLANG_WASM) -o internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe.c
 	$(CLANG_WASM) -DVERSION='"2"' -o internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/probe.c
 	$(CLANG_WASM) -o runtime/testdata/ledger.wasm runtime/testdata/ledger.c
