@@ -2,14 +2,8 @@
 # paths are left out, sections that name the builder are stripped. CI rebuilds them and
 # checks that the tree stays clean (Debian 12: clang 14, lld 14, rustc 1.63; Go of go.mod).
 
-EXAMPLES_C = examples/03-wildcard/plugins/count.wasm examples/05-emit/plugins/split.wasm examples/05-emit/plugins/tally.wasm \
-       examples/07-timers/plugins/remind.wasm
-EXAMPLES_RUST = examples/04-state/plugins/carts.wasm examples/08-config-and-limits/plugins/primes.wasm
-EXAMPLES = $(EXAMPLES_C) $(EXAMPLES_RUST) examples/06-retry/plugins/convert.wasm examples/11-embed/plugins/votes.wasm \
-       examples/10-languages/plugins/c.wasm examples/10-languages/plugins/rust.wasm
-
-WASM = plugins/inventory.wasm plugins/analytics.wasm plugins/email.wasm \
-       examples/01-hello-subscriber/plugins/hello.wasm $(EXAMPLES) \
+WASM = plugins/inventory.wasm plugins/analytics.wasm plugins/email.wasm plugins/logging.wasm plugins/metrics.wasm plugins/audit.wasm \
+       examples/01-hello-subscriber/plugins/hello.wasm \
        internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/planted.wasm \
        runtime/testdata/ledger.wasm runtime/testdata/ledger-broken.wasm \
        bench/guests/work-c.wasm bench/guests/work-rust.wasm \
@@ -20,18 +14,21 @@ RUSTC := $(firstword $(foreach r,$(shell which rustc 2>/dev/null) /usr/bin/rustc
 
 # clang runs wasm-opt where it finds one, and the bytes are others then: keep binaryen off the PATH.
 CLANG_WASM = clang --target=wasm32 -O2 -mbulk-memory -Wall -Wextra -Werror -nostdlib -Isdk/c -Wl,--no-entry -Wl,--strip-all
-RUSTC_WASM = $(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib -C opt-level=2 -C panic=abort -C strip=symbols -C lto=yes --remap-path-prefix "$(CURDIR)=."
+
+# AssemblyScript's compiler is the one of sdk/assemblyscript/package-lock.json; it runs from here,
+# so that the file names in a trap are the same anywhere.
+ASC = sdk/assemblyscript/node_modules/.bin/asc
+ASC_WASM = $(ASC) -O3 --runtime minimal
+
+$(ASC): sdk/assemblyscript/package-lock.json | wasm-tools
+	npm ci --prefix sdk/assemblyscript --no-audit --no-fund
+	@touch $@
 
 .PHONY: wasm
-wasm: wasm-tools
+wasm: wasm-tools $(ASC)
 	$(CLANG_WASM) -o plugins/inventory.wasm plugins/inventory/inventory.c
+	$(CLANG_WASM) -o plugins/logging.wasm plugins/logging/logging.c
 	$(CLANG_WASM) -o examples/01-hello-subscriber/plugins/hello.wasm examples/01-hello-subscriber/hello.c
-	$(foreach m,$(EXAMPLES_C),$(CLANG_WASM) -o $(m) $(subst /plugins/,/,$(m:.wasm=.c)) &&) true
-	$(foreach m,$(EXAMPLES_RUST),$(RUSTC_WASM) -o $(m) $(subst /plugins/,/,$(m:.wasm=.rs)) &&) true
-	$(CLANG_WASM) -o examples/10-languages/plugins/c.wasm examples/10-languages/count.c
-	$(RUSTC_WASM) -o examples/10-languages/plugins/rust.wasm examples/10-languages/count.rs
-	$(CLANG_WASM) -o examples/11-embed/plugins/votes.wasm examples/11-embed/votes/votes.c
-	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -buildvcs=false -ldflags="-s -w" -o examples/06-retry/plugins/convert.wasm ./examples/06-retry/convert
 	$(CLANG_WASM) -o internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe.c
 	$(CLANG_WASM) -DVERSION='"2"' -o internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/probe.c
 	$(CLANG_WASM) -o runtime/testdata/ledger.wasm runtime/testdata/ledger.c
@@ -43,9 +40,9 @@ wasm: wasm-tools
 	$(CLANG_WASM) -o bench/peers/wasmarea/guests/extism.wasm bench/peers/wasmarea/guests/extism.c
 	$(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib -C opt-level=2 -C panic=abort -C strip=symbols -C lto=yes \
 	    --remap-path-prefix "$(CURDIR)=." -o bench/guests/work-rust.wasm bench/guests/work.rs
-	$(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib \
+	$(foreach p,analytics metrics audit,$(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib \
 	    -C opt-level=2 -C panic=abort -C strip=symbols -C lto=yes --remap-path-prefix "$(CURDIR)=." \
-	    -o plugins/analytics.wasm plugins/analytics/analytics.rs
+	    -o plugins/$(p).wasm plugins/$(p)/$(p).rs && ) true
 	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -buildvcs=false -ldflags="-s -w" -o plugins/email.wasm ./plugins/email
 	chmod 644 $(WASM)
 
@@ -53,3 +50,6 @@ wasm: wasm-tools
 wasm-tools:
 	@command -v clang >/dev/null && command -v wasm-ld >/dev/null || { echo "make wasm needs clang and wasm-ld: apt-get install clang lld" >&2; exit 1; }
 	@test -n "$(RUSTC)" || { echo "make wasm needs a rustc with wasm32-unknown-unknown: apt-get install rustc libstd-rust-dev-wasm32, or rustup target add wasm32-unknown-unknown" >&2; exit 1; }
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "make wasm needs node 20 or later and npm for AssemblyScript's compiler, this is $$(node --version 2>&1): https://nodejs.org, or see .ci/run for one from npm" >&2; exit 1; }
+
+include examples/wasm.mk

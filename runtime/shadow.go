@@ -94,7 +94,8 @@ func (r *Runtime) rehearse(ctx context.Context, old, new *generation, span Span)
 	if err != nil {
 		return rehearsal.Report{}, err
 	}
-	a, b := newActor(old, base), newActor(new, base)
+	var cost share // a rehearsal has one of its own: what it burns is not held against the subscriber
+	a, b := r.newActor(old, base, &cost), r.newActor(new, base, &cost)
 	defer a.close()
 	defer b.close()
 	c := rehearsal.New(rehearsal.Rules{Same: new.spec.Swap.Require != "", Base: base.value})
@@ -227,9 +228,13 @@ type actor struct {
 	gen      *generation
 	state    *overlay
 	instance *sandbox.Instance
+	cores    *fair
+	share    *share
 }
 
-func newActor(g *generation, base *overlay) *actor { return &actor{gen: g, state: newOverlay(base)} }
+func (r *Runtime) newActor(g *generation, base *overlay, cost *share) *actor {
+	return &actor{gen: g, state: newOverlay(base), cores: r.cores, share: cost}
+}
 
 func (a *actor) close() {
 	if a.instance != nil {
@@ -255,24 +260,15 @@ func (a *actor) handle(ctx context.Context, ev *abi.Event) rehearsal.Outcome {
 
 // try runs one attempt and says whether there should be another one.
 func (a *actor) try(ctx context.Context, ev *abi.Event, attempt int) (out rehearsal.Outcome, again bool) {
-	if a.instance == nil {
-		instance, err := a.gen.module.Instantiate(ctx, a.gen.sandboxConfig(), a.state)
-		if err != nil {
-			return rehearsal.Outcome{End: rehearsal.Trapped, Message: err.Error()}, false
-		}
-		a.instance = instance
-	}
 	given := *ev
 	given.Attempt, given.Left = uint32(attempt), 0
 	if attempt > 1 {
 		given.Flags |= abi.FlagRedelivered
 	}
-	next := &given
-	result := a.instance.Run(ctx, sandbox.Batch{State: a.state, Next: func() *abi.Event {
-		ev := next
-		next = nil
-		return ev
-	}})
+	result, err := a.onCore(ctx, sandbox.Batch{State: a.state, Next: once(&given)})
+	if err != nil {
+		return rehearsal.Outcome{End: rehearsal.Trapped, Message: err.Error()}, false
+	}
 	out = outcomeOf(&result)
 	switch {
 	case result.Failure != nil:
@@ -286,6 +282,20 @@ func (a *actor) try(ctx context.Context, ev *abi.Event, attempt int) (out rehear
 		a.state.writes[string(w.Key)] = w
 	}
 	return out, false
+}
+
+// onCore runs a batch, on a new instance if there is none, once the rehearsal may have a core.
+func (a *actor) onCore(ctx context.Context, b sandbox.Batch) (sandbox.Result, error) {
+	t := coreTime{cores: a.cores, share: a.share}
+	t.begin()
+	defer t.end()
+	if a.instance == nil {
+		var err error
+		if a.instance, err = t.instantiate(ctx, a.gen.module, a.gen.sandboxConfig(), a.state); err != nil {
+			return sandbox.Result{}, err
+		}
+	}
+	return t.run(ctx, a.instance, b), nil
 }
 
 // outcomeOf translates the sandbox's result of one event.

@@ -59,11 +59,11 @@ type SubscriberStatus struct {
 	RolledBack  uint64 // generations that failed on trial
 	Lost        uint64 // events that left the log, because of its size, before they were handled
 	ExecSeconds float64
-	Fuel        uint64 // burnt, see limits.fuel
-	LogDropped  uint64 // log lines over limits.log_lines
-	Verified    uint64 // runs that were done again for comparison
-	Differences uint64 // of those, how many came out otherwise
-	MemoryBytes int64
+	Fuel        uint64    // burnt, see limits.fuel
+	LogDropped  uint64    // log lines over limits.log_lines
+	Verified    uint64    // runs that were done again for comparison
+	Differences uint64    // of those, how many came out otherwise
+	MemoryBytes int64     // of its instances' linear memory; those that were given back have none
 	Since       time.Time // of the generation
 }
 
@@ -77,6 +77,15 @@ type Status struct {
 	RefusedReloads uint64
 	ClockProblem   string // why timers and retention by age wait; "" if they do not
 	Log            log.Metrics
+	Instances      Instances
+}
+
+// Instances is how the node's instances stand.
+type Instances struct {
+	Held    int64  // bytes of memory, by all of them
+	Bound   int64  // bytes above which idle ones are given back: plugins.idle_memory
+	Idle    int    // that are kept for their subscribers
+	Evicted uint64 // given back to keep the bound, since the start
 }
 
 // Status returns how the node stands.
@@ -86,6 +95,8 @@ func (r *Runtime) Status() Status {
 	r.mu.Unlock()
 	st.Reloads, st.RefusedReloads = r.reloads.done.Load(), r.reloads.refused.Load()
 	st.Log = r.store.Metrics()
+	pool := r.pool.Stats()
+	st.Instances = Instances{Held: pool.Held, Bound: pool.Bound, Idle: pool.Idle, Evicted: pool.Evicted}
 	if err := r.store.ClockProblem(); err != nil {
 		st.ClockProblem = err.Error()
 	}
@@ -125,6 +136,7 @@ func (s *subscription) laneStatus() SubscriberStatus {
 	s.mu.Lock()
 	st := s.mu.status
 	s.mu.Unlock()
+	st.MemoryBytes = s.place.MemoryBytes()
 	if idle { // nothing below passed concerns it: it would have been woken before that was raised
 		st.Cursor = max(st.Cursor, passed)
 	}
@@ -216,16 +228,12 @@ func (s *subscription) publishStatus() {
 	} else if seq := s.machine.Retrying(); seq != 0 {
 		state, reason = StateRetrying, fmt.Sprintf("event %d waits for its next attempt", seq)
 	}
-	var memory int64
-	if s.instance != nil {
-		memory = s.instance.MemoryBytes()
-	}
 	gen := s.gen
 	s.count(func(st *SubscriberStatus) {
 		if st.State != StateFailed {
 			st.State, st.Reason = state, reason
 		}
-		st.Cursor, st.MemoryBytes, st.Needs = s.machine.Cursor(), memory, s.machine.Needs()
+		st.Cursor, st.Needs = s.machine.Cursor(), s.machine.Needs()
 		st.BlockedKeys, st.PassedOver = s.machine.Waiting()
 		st.Mark = s.past.Mark
 		st.OnTrial = gen.onTrial()

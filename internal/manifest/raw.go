@@ -19,8 +19,9 @@ type raw struct {
 		} `toml:"retention"`
 	} `toml:"log"`
 	Plugins struct {
-		Dir   *string `toml:"dir"`
-		Watch *bool   `toml:"watch"`
+		Dir        *string `toml:"dir"`
+		Watch      *bool   `toml:"watch"`
+		IdleMemory *string `toml:"idle_memory"`
 	} `toml:"plugins"`
 	Subscribers []rawSubscriber `toml:"subscriber"`
 }
@@ -69,7 +70,7 @@ var knownKeys = []string{
 	"http", "http.listen",
 	"log", "log.durability", "log.min_free", "log.retention", "log.retention.max_age", "log.retention.max_bytes",
 	"log.retention.topics", "log.retention.topics.pattern", "log.retention.topics.max_age",
-	"plugins", "plugins.dir", "plugins.watch",
+	"plugins", "plugins.dir", "plugins.watch", "plugins.idle_memory",
 	"subscriber", "subscriber.name", "subscriber.module", "subscriber.sha256", "subscriber.topics", "subscriber.emits",
 	"subscriber.start", "subscriber.partitions", "subscriber.state_version",
 	"subscriber.limits", "subscriber.limits.fuel", "subscriber.limits.time", "subscriber.limits.memory", "subscriber.limits.emits",

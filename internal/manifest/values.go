@@ -40,6 +40,8 @@ func (b *builder) start(at string, in *rawSubscriber, s *Subscriber) {
 const (
 	maxTime       = time.Minute
 	maxMemory     = 1 << 30
+	minIdleMemory = 64 << 10
+	maxIdleMemory = 1 << 40
 	maxEmits      = abi.MaxBatchEmits
 	maxEmitBytes  = abi.MaxBatchEmitBytes
 	maxStateBytes = 16 << 20 // a run may stage twice as much, and commits it at once

@@ -81,6 +81,7 @@ type module struct {
 	names     [2]int // where the name section is
 	taken     []bool // by function: somebody holds a reference to it
 	exported  []bool // by function: the host may call it
+	declared  []bool // by function: code may take a reference to it
 }
 
 type section struct {
@@ -107,9 +108,10 @@ type table struct {
 
 // reference is a function index outside of the code: where it stands and what it is.
 type reference struct {
-	index   uint32
-	at, end int
-	held    bool // by a table or a global, not only by the host
+	index    uint32
+	at, end  int
+	held     bool // by a table or a global, not only by the host
+	declared bool // code may take a reference to it
 }
 
 // parse takes a file apart without looking into the bodies.
@@ -159,12 +161,14 @@ func (s *scanner) resolve() {
 	m := s.m
 	m.taken = make([]bool, len(m.funcs))
 	m.exported = make([]bool, len(m.funcs))
+	m.declared = make([]bool, len(m.funcs))
 	for _, r := range m.refs {
 		if int(r.index) >= len(m.funcs) {
 			s.section = "module"
 			s.fail(r.at, fmt.Sprintf("function %d does not exist", r.index), rebuild)
 			return
 		}
+		m.declared[r.index] = m.declared[r.index] || r.declared
 		if r.held {
 			m.taken[r.index] = true
 		} else {

@@ -81,6 +81,7 @@ func (s *summary) note(m *module, i *instruction, calls []uint32) []uint32 {
 		}
 	case opMemoryGrow, opMemoryCopy, opMemoryFill, opMemoryInit, opTableInit, opTableCopy, opTableGrow, opTableFill:
 		s.bulk = true
+		m.info.TablesGrow = m.info.TablesGrow || i.op == opTableGrow
 	}
 	return calls
 }
