@@ -34,10 +34,14 @@ var allowed = map[string][]string{
 	"internal/httpapi":        {"runtime", "abi", "router", "log", "internal/cloudevents"},
 	"internal/telemetry":      {"runtime", "abi", "router", "log"},
 	"plugins/email":           {"sdk/go"},
-	"examples/03-mend/totals": {"sdk/go"},
+	"examples/09-swap/totals": {"sdk/go"},
 	"cmd/avxrt":               {"*"},
 	"bench":                   {"*"},
 	"bench/guests/go":         {},
+
+	"examples/06-retry/convert": {"sdk/go"},
+	"examples/10-languages/go":  {"sdk/go"},
+	"examples/11-embed":         {"abi", "log", "runtime"},
 }
 
 // owned are dependencies that one package fences; nobody else imports them, tests and
