@@ -15,9 +15,9 @@ const (
 	// What an instance takes of Go's heap beside its stack, see TestInstanceBytes: in any case, for each
 	// entry of a table, for each that a table gets later, for each global and for each segment.
 	instanceBytes = 12 << 10
-	entryBytes    = 72
+	entryBytes    = 24
 	laterBytes    = 8
-	globalBytes   = 96
+	globalBytes   = 128
 	segmentBytes  = 24
 	// stackKept is how large a stack may be between runs. The engine makes one larger when
 	// calls nest deeper than before, up to some 20 MiB, and never smaller.
