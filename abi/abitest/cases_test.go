@@ -42,7 +42,9 @@ func on(topic, key, data string) abi.Event {
 	return abi.Event{Topic: topic, Key: key, Data: []byte(data)}
 }
 
-func handled(parts ...string) string { return strings.Join(append([]string{"handled"}, parts...), " | ") }
+func handled(parts ...string) string {
+	return strings.Join(append([]string{"handled"}, parts...), " | ")
+}
 
 func emitted(topic, data string) string { return "emit " + topic + " " + quote([]byte(data)) }
 
@@ -170,7 +172,7 @@ func hostCases() []given {
 		{"conf/version", on("t.conf", "", "avx.abi"), handled(emitted("out.conf", "1.0"))},
 		{"log", on("t.log", "", "Zeile ö"), handled("log 0 Zeile ö", "log 1 Zeile ö", "log 2 Zeile ö", "log 3 Zeile ö", "log 4 Zeile ö")},
 		{"now", on("t.now", "", ""), handled(emitted("out.now", fmt.Sprint(noon)))},
-		{"rand", random, handled("emit out.rand "+quote(randomOf(random.Seq)))},
+		{"rand", random, handled("emit out.rand " + quote(randomOf(random.Seq)))},
 		{"version", version, handled(`emit out.version key="k" version=8 ""`)},
 		{"reply", on("t.reply", "", "антwort"), handled(`reply "антwort"`)},
 		{"reply/1 MiB", on("t.reply", "", strings.Repeat("r", mebi)), handled("reply " + quote(bytes.Repeat([]byte("r"), mebi)))},

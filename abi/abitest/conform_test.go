@@ -66,7 +66,7 @@ func module(t *testing.T, file string) []byte {
 	path := filepath.Join("guests", file)
 	if file == "" {
 		path = filepath.Join(t.TempDir(), "conform.wasm")
-		build := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", path, "./guests/conform")
+		build := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", path, "./goguest")
 		build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
