@@ -7,6 +7,7 @@ WASM = plugins/inventory.wasm plugins/analytics.wasm plugins/email.wasm plugins/
        internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/planted.wasm \
        runtime/testdata/ledger.wasm runtime/testdata/ledger-broken.wasm \
        $(addprefix abi/abitest/guests/,conform-c.wasm conform-cpp.wasm conform-rust.wasm conform-as.wasm raw.wasm) \
+       $(addprefix bench/guests/,lang-c.wasm lang-rust.wasm lang-as.wasm) \
        bench/guests/work-c.wasm bench/guests/work-rust.wasm \
        bench/peers/wasmarea/guests/ours.wasm bench/peers/wasmarea/guests/extism.wasm
 
@@ -52,6 +53,9 @@ wasm: wasm-tools $(ASC)
 	$(CLANG_WASM) -x c++ -o abi/abitest/guests/conform-cpp.wasm abi/abitest/guests/conform.c
 	$(RUSTC_WASM) -o abi/abitest/guests/conform-rust.wasm abi/abitest/guests/conform.rs
 	$(ASC_WASM) -o abi/abitest/guests/conform-as.wasm abi/abitest/guests/conform.ts
+	$(CLANG_WASM) -o bench/guests/lang-c.wasm bench/guests/lang.c
+	$(RUSTC_WASM) -o bench/guests/lang-rust.wasm bench/guests/lang.rs
+	$(ASC_WASM) -o bench/guests/lang-as.wasm bench/guests/lang.ts
 	wat2wasm -o abi/abitest/guests/raw.wasm abi/abitest/guests/raw.wat
 	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -buildvcs=false -ldflags="-s -w" -o plugins/email.wasm ./plugins/email
 	chmod 644 $(WASM)

@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 	"cmd/avxrt":               {"*"},
 	"bench":                   {"*"},
 	"bench/guests/go":         {},
+	"bench/guests/langgo":     {"sdk/go"},
 }
 
 // owned are dependencies that one package fences; nobody else imports them, tests and
