@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"internal/manifest":       {"abi", "router"},
 	"internal/trial":          {"abi", "router", "internal/sandbox"},
 	"internal/build":          {"internal/manifest"},
+	"internal/cases":          {"abi", "internal/manifest", "internal/sandbox", "internal/trial"},
 	"log":                     {"abi", "internal/cloudevents"},
 	"internal/audit":          {"abi", "log"},
 	"runtime":                 {"abi", "router", "log", "internal/delivery", "internal/sandbox", "internal/manifest", "internal/rehearsal"},
