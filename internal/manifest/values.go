@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/nearest"
 	"github.com/avx-platform/avxrt/router"
 )
 
@@ -150,7 +151,7 @@ func parseSize(text string) (int64, bool) {
 func (b *builder) log(in *raw, m *Manifest) {
 	m.Log.Durability = b.setting("log.durability", in.Log.Durability, m.Log.Durability).value
 	if m.Log.Durability != "durable" && m.Log.Durability != "accepted" {
-		b.bad("log.durability", `use "durable" or "accepted"`, "%q is unknown", m.Log.Durability)
+		b.bad("log.durability", nearest.Hint(m.Log.Durability, "durable", "accepted"), "%q is unknown", m.Log.Durability)
 	}
 	m.Log.MinFree = b.diskSize("log.min_free", in.Log.MinFree)
 	r := &m.Log.Retention
