@@ -74,7 +74,7 @@ func parse(text []byte, file, dir string, env LookupEnv) (*Manifest, error) {
 		r.add(bound.at, "", "", "%s", bound.reason)
 		return nil, r.err()
 	}
-	checkKeys(r, places)
+	manifestWords.check(r, places)
 	var in raw
 	if _, err := toml.Decode(string(text), &in); err != nil {
 		addParseError(r, err, places)
@@ -125,12 +125,12 @@ func addTypeError(r *report, text string, places []place) {
 	r.add(at, m[2], "", "%s", m[3])
 }
 
-// checkKeys refuses keys that this version does not have.
-func checkKeys(r *report, places []place) {
+// check refuses keys that the file does not have in this version.
+func (v *vocabulary) check(r *report, places []place) {
 	refused := ""
 	for _, p := range places {
 		switch {
-		case slices.Contains(knownKeys, p.known) || strings.HasPrefix(p.known, "subscriber.config."):
+		case v.knows(p.known):
 			continue
 		case refused != "" && strings.HasPrefix(p.path, refused):
 			continue // one word about a table is enough
@@ -140,25 +140,25 @@ func checkKeys(r *report, places []place) {
 		if i := strings.LastIndexByte(p.known, '.'); i >= 0 {
 			table, key = p.known[:i], p.known[i+1:]
 		}
-		if slices.Contains(laterKeys, p.known) {
+		if slices.Contains(v.later, p.known) {
 			r.add(p.at, "", "remove it", "%q is known, but not available in this version", p.known)
 			continue
 		}
 		where := "at the top"
 		if table != "" {
 			where = "in [" + table + "]"
-			if table == "subscriber" {
-				where = "in [[subscriber]]"
+			if slices.Contains(v.lists, table) {
+				where = "in [[" + table + "]]"
 			}
 		}
-		r.add(p.at, "", suggest(table, key), "unknown key %q %s", key, where)
+		r.add(p.at, "", v.suggest(table, key), "unknown key %q %s", key, where)
 	}
 }
 
 // suggest names the known key that may be meant, or lists what there is.
-func suggest(table, key string) string {
+func (v *vocabulary) suggest(table, key string) string {
 	var all []string
-	for _, k := range knownKeys {
+	for _, k := range v.known {
 		parent, name := "", k
 		if i := strings.LastIndexByte(k, '.'); i >= 0 {
 			parent, name = k[:i], k[i+1:]
