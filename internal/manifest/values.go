@@ -47,6 +47,7 @@ const (
 	maxEmitBytes  = abi.MaxBatchEmitBytes
 	maxStateBytes = 16 << 20 // a run may stage twice as much, and commits it at once
 	maxLogLines   = 10_000
+	maxAttempts   = 1000
 	minDepth      = 16
 	maxDepth      = 1_900 // below what both engines stand
 )
@@ -84,8 +85,8 @@ func (b *builder) between(key string, given, field *int, low, high int) {
 
 func (b *builder) retry(at string, in *rawSubscriber, s *Subscriber) {
 	if v := in.Retry.Attempts; v != nil {
-		if s.Retry.Attempts = *v; *v < 1 || *v > 1000 {
-			b.bad(at+".retry.attempts", "", "%d is not between 1 and 1000", *v)
+		if s.Retry.Attempts = *v; *v < 1 || *v > maxAttempts {
+			b.bad(at+".retry.attempts", "", "%d is not between 1 and %d", *v, maxAttempts)
 		}
 	}
 	if v := in.Retry.Backoff; v != nil {
