@@ -1,8 +1,11 @@
 package main_test
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -128,5 +131,30 @@ func copyInto(t *testing.T, to, from string) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestGuideNamesMetrics: each metric that the operator's guide names is one that a node has.
+func TestGuideNamesMetrics(t *testing.T) {
+	n := start(t, shopExample(t), t.TempDir())
+	defer n.drain(t)
+	answer, err := http.Get("http://" + n.server + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	metrics, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide := string(readFile(t, "../../docs/operators-guide.md"))
+	names := regexp.MustCompile(`\bavxrt_[a-z_]+[a-z]`).FindAllString(guide, -1)
+	if len(names) < 12 {
+		t.Fatalf("the guide names %d metrics only", len(names))
+	}
+	for _, name := range names {
+		if !strings.Contains(string(metrics), "# TYPE "+name+" ") {
+			t.Errorf("the guide names %s, which a node does not have", name)
+		}
 	}
 }
