@@ -158,3 +158,22 @@ func TestGuideNamesMetrics(t *testing.T) {
 		}
 	}
 }
+
+// TestPageLinks: what a page links to in the repository is there.
+func TestPageLinks(t *testing.T) {
+	links, number := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`), 0
+	for _, pattern := range append(pages, "plugins/*/README.md") {
+		names, _ := filepath.Glob(filepath.Join("../..", pattern))
+		for _, name := range names {
+			for _, m := range links.FindAllStringSubmatch(string(readFile(t, name)), -1) {
+				number++
+				if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
+					t.Errorf("%s: a link leads nowhere: %s", name, m[1])
+				}
+			}
+		}
+	}
+	if number < 40 {
+		t.Errorf("only %d links were found", number)
+	}
+}
