@@ -1,8 +1,11 @@
 package main_test
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -128,5 +131,49 @@ func copyInto(t *testing.T, to, from string) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestGuideNamesMetrics: each metric that the operator's guide names is one that a node has.
+func TestGuideNamesMetrics(t *testing.T) {
+	n := start(t, shopExample(t), t.TempDir())
+	defer n.drain(t)
+	answer, err := http.Get("http://" + n.server + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	metrics, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide := string(readFile(t, "../../docs/operators-guide.md"))
+	names := regexp.MustCompile(`\bavxrt_[a-z_]+[a-z]`).FindAllString(guide, -1)
+	if len(names) < 12 {
+		t.Fatalf("the guide names %d metrics only", len(names))
+	}
+	for _, name := range names {
+		if !strings.Contains(string(metrics), "# TYPE "+name+" ") {
+			t.Errorf("the guide names %s, which a node does not have", name)
+		}
+	}
+}
+
+// TestPageLinks: what a page links to in the repository is there.
+func TestPageLinks(t *testing.T) {
+	links, number := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`), 0
+	for _, pattern := range append(pages, "plugins/*/README.md") {
+		names, _ := filepath.Glob(filepath.Join("../..", pattern))
+		for _, name := range names {
+			for _, m := range links.FindAllStringSubmatch(string(readFile(t, name)), -1) {
+				number++
+				if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
+					t.Errorf("%s: a link leads nowhere: %s", name, m[1])
+				}
+			}
+		}
+	}
+	if number < 40 {
+		t.Errorf("only %d links were found", number)
 	}
 }
