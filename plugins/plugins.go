@@ -7,7 +7,7 @@ package plugins
 
 import "embed"
 
-// FS has the modules by file name: inventory.wasm, analytics.wasm, email.wasm.
+// FS has the modules by file name: inventory.wasm, analytics.wasm and so on.
 //
 //go:embed *.wasm
 var FS embed.FS

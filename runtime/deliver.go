@@ -43,19 +43,15 @@ func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
 	snapshot := s.r.store.Snapshot()
 	defer snapshot.Close()
 	state := snapshot.State(s.name, s.version)
-	if order.Fresh || (s.instance != nil && !s.instance.Usable()) {
+	if order.Fresh {
 		s.discard()
-	}
-	if s.instance == nil {
-		if err := s.instantiate(ctx, state); err != nil {
-			return s.broken(err)
-		}
 	}
 	var reader sandbox.StateReader
 	reader, feed.reads = s.watched(state, snapshot)
-	s.r.cores.begin(&s.crew.share)
-	result := s.instance.Run(ctx, s.batch(feed.next, reader))
-	s.r.cores.end(&s.crew.share, result.Fuel)
+	result, err := s.onCore(ctx, state, s.batch(feed.next, reader))
+	if err != nil {
+		return s.broken(err)
+	}
 	if feed.keep {
 		s.verify(ctx, state, feed.kept, result)
 	}
@@ -89,6 +85,7 @@ func (s *subscription) rest(ctx context.Context, at abi.Seq, wake int64) bool {
 		ctx, cancel = context.WithDeadline(ctx, time.Unix(0, wake))
 		defer cancel()
 	}
+	s.buffers = runBuffers{} // else each subscriber keeps the events of its last run
 	s.idling.Store(true)
 	if announced := s.r.interest.announced.Load(); announced > uint64(at) {
 		// The follower may have looked before s was idle: what it announced may concern s, and
@@ -136,14 +133,6 @@ func (s *subscription) stop(err error) bool {
 	s.setState(StateFailed, err.Error())
 	s.r.opts.Logger.Error("the subscriber stopped", "subscriber", s.name, "error", err)
 	return false
-}
-
-func (s *subscription) instantiate(ctx context.Context, state *log.State) error {
-	instance, err := s.gen.module.Instantiate(ctx, s.sandboxConfig(), state)
-	if err == nil {
-		s.instance = instance
-	}
-	return err
 }
 
 func (s *subscription) sandboxConfig() sandbox.Config {

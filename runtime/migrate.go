@@ -100,20 +100,10 @@ func (g *migrator) step(ctx context.Context, b *log.StateBuild) error {
 	snapshot := c.r.store.Snapshot()
 	defer snapshot.Close()
 	state := snapshot.State(c.name, m.gen.version)
-	if g.instance == nil {
-		config := m.gen.sandboxConfig()
-		config.OnLog = c.all()[0].guestLog
-		instance, err := m.gen.module.Instantiate(ctx, config, state)
-		if err != nil {
-			m.refuse("the module did not start: " + err.Error())
-			return nil
-		}
-		g.instance = instance
-	}
-	c.r.cores.begin(&c.share)
-	done := g.instance.Migrate(g.from, state)
-	c.r.cores.end(&c.share, done.Fuel)
+	done, started := g.onCore(ctx, state)
 	switch {
+	case !started:
+		return nil
 	case done.Refused != "":
 		m.refuse(done.Refused)
 		return nil
@@ -128,4 +118,24 @@ func (g *migrator) step(ctx context.Context, b *log.StateBuild) error {
 	s.To.Keys += uint64(len(done.Writes))
 	s.To.Done = !done.More
 	return c.r.stepBuild(ctx, c.name, b, s)
+}
+
+// onCore makes one call, on a new instance where there is none, and says whether there was one.
+func (g *migrator) onCore(ctx context.Context, state sandbox.StateReader) (done sandbox.Migration, started bool) {
+	t := coreTime{cores: g.c.r.cores, share: &g.c.share}
+	t.begin()
+	defer t.end()
+	if g.instance == nil {
+		config := g.m.gen.sandboxConfig()
+		config.OnLog = g.c.all()[0].guestLog
+		instance, err := t.instantiate(ctx, g.m.gen.module, config, state)
+		if err != nil {
+			g.m.refuse("the module did not start: " + err.Error())
+			return done, false
+		}
+		g.instance = instance
+	}
+	done = g.instance.Migrate(g.from, state)
+	t.burnt += max(done.Fuel, 0)
+	return done, true
 }

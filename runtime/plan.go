@@ -120,6 +120,7 @@ func (r *Runtime) adopt(ctx context.Context, p *plan) error {
 		}
 	}
 	r.mu.manifest = p.manifest
+	r.pool.Resize(p.manifest.Plugins.IdleMemory)
 	clear(r.mu.problems)
 	for _, c := range p.manifest.Cycles() {
 		r.opts.Logger.Warn("subscribers can feed each other in a circle", "cycle", c.String())

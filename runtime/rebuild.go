@@ -271,31 +271,32 @@ func (b *builder) step(ctx context.Context, limit abi.Seq, halted bool) (waits s
 	if !run.peek() {
 		return run.waits, errors.Join(run.reader.Err(), b.commit(ctx, log.BuildStep{}, run.next, 0, 0))
 	}
-	if refused, err := b.ready(ctx, state); refused || err != nil {
-		return "", err
+	result, started := b.onCore(ctx, state, run.give)
+	if !started {
+		return "", nil
 	}
-	r.cores.begin(&b.share)
-	result := b.instance.Run(ctx, sandbox.Batch{Next: run.give, State: state})
-	r.cores.end(&b.share, result.Fuel)
 	if err := run.reader.Err(); err != nil {
 		return "", err
 	}
 	return run.waits, b.settle(ctx, run, &result)
 }
 
-// ready makes an instance where there is none that can be used.
-func (b *builder) ready(ctx context.Context, state sandbox.StateReader) (refused bool, err error) {
-	if b.instance != nil && b.instance.Usable() {
-		return false, nil
+// onCore runs a batch, on a new instance where there is none that can be used, and says whether
+// there was one.
+func (b *builder) onCore(ctx context.Context, state sandbox.StateReader, next func() *abi.Event) (result sandbox.Result, started bool) {
+	t := coreTime{cores: b.c.r.cores, share: &b.share}
+	t.begin()
+	defer t.end()
+	if b.instance == nil || !b.instance.Usable() {
+		b.close()
+		instance, err := t.instantiate(ctx, b.m.gen.module, b.m.gen.sandboxConfig(), state)
+		if err != nil {
+			b.m.refuse("the module did not start: " + err.Error())
+			return result, false
+		}
+		b.instance = instance
 	}
-	b.close()
-	instance, err := b.m.gen.module.Instantiate(ctx, b.m.gen.sandboxConfig(), state)
-	if err != nil {
-		b.m.refuse("the module did not start: " + err.Error())
-		return true, nil
-	}
-	b.instance = instance
-	return false, nil
+	return t.run(ctx, b.instance, sandbox.Batch{Next: next, State: state}), true
 }
 
 // settle commits what a run handled, and then deals with the event that it failed.
@@ -329,7 +330,7 @@ func saidBy(result *sandbox.Result) string {
 func (b *builder) alone(ctx context.Context, ev *abi.Event, result *sandbox.Result) error {
 	snapshot := b.c.r.store.Snapshot()
 	defer snapshot.Close()
-	a := newActor(b.m.gen, newOverlay(snapshot.State(b.c.name, b.m.gen.version)))
+	a := b.c.r.newActor(b.m.gen, newOverlay(snapshot.State(b.c.name, b.m.gen.version)), &b.share)
 	defer a.close()
 	for attempt := 2; attempt <= maxTries && again(result, attempt); attempt++ {
 		a.close()

@@ -190,19 +190,15 @@ func (a *attempt) handle(ctx context.Context) error {
 	defer snapshot.Close()
 	var state sandbox.StateReader
 	state, a.commit.Reads = s.watched(snapshot.State(s.name, s.version), snapshot)
-	instance, err := a.module.Instantiate(ctx, s.sandboxConfig(), state)
+	t := coreTime{cores: s.r.cores, share: &s.crew.share}
+	t.begin()
+	defer t.end()
+	instance, err := t.instantiate(ctx, a.module, s.sandboxConfig(), state)
 	if err != nil {
 		a.result.Trap = &sandbox.Trap{Message: err.Error()}
 		return nil
 	}
-	given := false
-	a.result = instance.Run(ctx, s.batch(func() *abi.Event {
-		if given {
-			return nil
-		}
-		given = true
-		return &ev
-	}, state))
+	a.result = t.run(ctx, instance, s.batch(once(&ev), state))
 	return instance.Close(ctx)
 }
 

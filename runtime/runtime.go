@@ -30,6 +30,7 @@ type Runtime struct {
 	reloads  struct{ done, refused atomic.Uint64 }
 	interest *interest
 	cores    *fair
+	pool     *sandbox.Pool // of the instances of all subscribers
 
 	clockStopped atomic.Bool // as last said in the log
 
@@ -69,7 +70,7 @@ func Open(opts Options) (*Runtime, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.store.Close())
 	}
-	r.mu.manifest = m
+	r.mu.manifest, r.pool = m, r.engine.NewPool(m.Plugins.IdleMemory)
 	plan, err := r.build(context.Background(), m, change{})
 	if err == nil {
 		err = r.adopt(context.Background(), plan)

@@ -43,7 +43,7 @@ func (r *Runtime) Shadow(ctx context.Context, name string, wasm []byte, span Spa
 		return rehearsal.Report{}, ErrDraining
 	}
 	if s == nil {
-		return rehearsal.Report{}, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+		return rehearsal.Report{}, r.noSubscriber(name)
 	}
 	module, release, err := r.borrow(ctx, name, wasm)
 	if err != nil {
@@ -96,7 +96,8 @@ func (r *Runtime) rehearse(ctx context.Context, old, new *generation, span Span)
 	if err != nil {
 		return rehearsal.Report{}, err
 	}
-	a, b := newActor(old, base), newActor(new, base)
+	var cost share // a rehearsal has one of its own: what it burns is not held against the subscriber
+	a, b := r.newActor(old, base, &cost), r.newActor(new, base, &cost)
 	defer a.close()
 	defer b.close()
 	c := rehearsal.New(rehearsal.Rules{Same: new.spec.Swap.Require != "", Base: base.value})
@@ -229,9 +230,13 @@ type actor struct {
 	gen      *generation
 	state    *overlay
 	instance *sandbox.Instance
+	cores    *fair
+	share    *share
 }
 
-func newActor(g *generation, base *overlay) *actor { return &actor{gen: g, state: newOverlay(base)} }
+func (r *Runtime) newActor(g *generation, base *overlay, cost *share) *actor {
+	return &actor{gen: g, state: newOverlay(base), cores: r.cores, share: cost}
+}
 
 func (a *actor) close() {
 	if a.instance != nil {
@@ -276,26 +281,28 @@ func (a *actor) try(ctx context.Context, ev *abi.Event, attempt int) (out rehear
 	return out, false
 }
 
-// run gives the event alone to the instance, which it makes if there is none.
+// run gives the event alone to the instance.
 func (a *actor) run(ctx context.Context, ev *abi.Event, attempt int) (sandbox.Result, error) {
-	if a.instance == nil {
-		instance, err := a.gen.module.Instantiate(ctx, a.gen.sandboxConfig(), a.state)
-		if err != nil {
-			return sandbox.Result{}, err
-		}
-		a.instance = instance
-	}
 	given := *ev
 	given.Attempt, given.Left = uint32(attempt), 0
 	if attempt > 1 {
 		given.Flags |= abi.FlagRedelivered
 	}
-	next := &given
-	return a.instance.Run(ctx, sandbox.Batch{State: a.state, Next: func() *abi.Event {
-		ev := next
-		next = nil
-		return ev
-	}}), nil
+	return a.onCore(ctx, sandbox.Batch{State: a.state, Next: once(&given)})
+}
+
+// onCore runs a batch, on a new instance if there is none, once the rehearsal may have a core.
+func (a *actor) onCore(ctx context.Context, b sandbox.Batch) (sandbox.Result, error) {
+	t := coreTime{cores: a.cores, share: a.share}
+	t.begin()
+	defer t.end()
+	if a.instance == nil {
+		var err error
+		if a.instance, err = t.instantiate(ctx, a.gen.module, a.gen.sandboxConfig(), a.state); err != nil {
+			return sandbox.Result{}, err
+		}
+	}
+	return t.run(ctx, a.instance, b), nil
 }
 
 // outcomeOf translates the sandbox's result of one event.

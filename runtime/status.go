@@ -64,11 +64,11 @@ type SubscriberStatus struct {
 	RolledBack   uint64 // generations that failed on trial
 	Lost         uint64 // events that left the log, because of its size, before they were handled
 	ExecSeconds  float64
-	Fuel         uint64 // burnt, see limits.fuel
-	LogDropped   uint64 // log lines over limits.log_lines
-	Verified     uint64 // runs that were done again for comparison
-	Differences  uint64 // of those, how many came out otherwise
-	MemoryBytes  int64
+	Fuel         uint64    // burnt, see limits.fuel
+	LogDropped   uint64    // log lines over limits.log_lines
+	Verified     uint64    // runs that were done again for comparison
+	Differences  uint64    // of those, how many came out otherwise
+	MemoryBytes  int64     // of its instances' linear memory; those that were given back have none
 	Since        time.Time // of the generation
 }
 
@@ -82,6 +82,15 @@ type Status struct {
 	RefusedReloads uint64
 	ClockProblem   string // why timers and retention by age wait; "" if they do not
 	Log            log.Metrics
+	Instances      Instances
+}
+
+// Instances is how the node's instances stand.
+type Instances struct {
+	Held    int64  // bytes of memory, by all of them
+	Bound   int64  // bytes above which idle ones are given back: plugins.idle_memory
+	Idle    int    // that are kept for their subscribers
+	Evicted uint64 // given back to keep the bound, since the start
 }
 
 // Status returns how the node stands.
@@ -91,6 +100,8 @@ func (r *Runtime) Status() Status {
 	r.mu.Unlock()
 	st.Reloads, st.RefusedReloads = r.reloads.done.Load(), r.reloads.refused.Load()
 	st.Log = r.store.Metrics()
+	pool := r.pool.Stats()
+	st.Instances = Instances{Held: pool.Held, Bound: pool.Bound, Idle: pool.Idle, Evicted: pool.Evicted}
 	if err := r.store.ClockProblem(); err != nil {
 		st.ClockProblem = err.Error()
 	}
@@ -119,7 +130,7 @@ func (r *Runtime) Subscribers() []SubscriberStatus {
 func (r *Runtime) Subscriber(name string) (SubscriberStatus, error) {
 	s := r.subscription(name)
 	if s == nil {
-		return SubscriberStatus{}, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+		return SubscriberStatus{}, r.noSubscriber(name)
 	}
 	return s.statusNow(), nil
 }
@@ -130,6 +141,7 @@ func (s *subscription) laneStatus() SubscriberStatus {
 	s.mu.Lock()
 	st := s.mu.status
 	s.mu.Unlock()
+	st.MemoryBytes = s.place.MemoryBytes()
 	if idle { // nothing below passed concerns it: it would have been woken before that was raised
 		st.Cursor = max(st.Cursor, passed)
 	}
@@ -232,16 +244,12 @@ func (s *subscription) publishStatus() {
 	} else if seq := s.machine.Retrying(); seq != 0 {
 		state, reason = StateRetrying, fmt.Sprintf("event %d waits for its next attempt", seq)
 	}
-	var memory int64
-	if s.instance != nil {
-		memory = s.instance.MemoryBytes()
-	}
 	gen := s.gen
 	s.count(func(st *SubscriberStatus) {
 		if st.State != StateFailed {
 			st.State, st.Reason = state, reason
 		}
-		st.Cursor, st.MemoryBytes, st.Needs = s.machine.Cursor(), memory, s.machine.Needs()
+		st.Cursor, st.Needs = s.machine.Cursor(), s.machine.Needs()
 		st.BlockedKeys, st.PassedOver = s.machine.Waiting()
 		st.Mark = s.past.Mark
 		st.OnTrial = gen.onTrial()
@@ -326,7 +334,7 @@ type StateEntry struct{ Key, Value []byte }
 func (r *Runtime) State(ctx context.Context, name, prefix, after string, limit int) ([]StateEntry, error) {
 	if _, err := r.store.Cursor(name); err != nil {
 		if errors.Is(err, log.ErrNotFound) {
-			return nil, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+			return nil, r.noSubscriber(name)
 		}
 		return nil, err
 	}

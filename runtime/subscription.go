@@ -47,17 +47,17 @@ type subscription struct {
 	until   abi.Seq // 0, or where it ends so that others can take over
 	stamper delivery.Stamper
 
-	gen      *generation // in service
-	machine  *delivery.Machine
-	reader   *log.Reader
-	instance *sandbox.Instance
-	fence    uint64
-	version  uint32  // of the state
-	stored   abi.Seq // the cursor as committed
-	past     past    // what it dealt with before, and whether it is paused
-	buffers  runBuffers
-	start    lastPerTopic
-	gap      gap // that it was told of last
+	gen     *generation // in service
+	machine *delivery.Machine
+	reader  *log.Reader
+	place   *sandbox.Place // of its instance, which may be gone after any run
+	fence   uint64
+	version uint32  // of the state
+	stored  abi.Seq // the cursor as committed
+	past    past    // what it dealt with before, and whether it is paused
+	buffers runBuffers
+	start   lastPerTopic
+	gap     gap // that it was told of last
 
 	wants   *router.Subscription[*subscription] // what wakes it; guarded by Runtime.mu
 	idling  atomic.Bool                         // it waits for an event that concerns it, see interest
@@ -88,7 +88,7 @@ func newSubscription(c *crew, lane, lanes int, gen *generation, at position) *su
 	r := c.r
 	s := &subscription{
 		r: r, crew: c, name: c.name, gen: gen, lane: lane, lanes: lanes, fence: at.Fence, version: at.version, stored: at.Next, past: at.past,
-		stirred: make(chan struct{}, 1),
+		stirred: make(chan struct{}, 1), place: r.pool.Place(),
 	}
 	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
 	s.machine = delivery.New(policy(gen.spec), at.start(!r.store.Clean()))
@@ -299,12 +299,7 @@ func (s *subscription) closeReader() {
 }
 
 // discard throws the instance away; state is in the log, so nothing is lost.
-func (s *subscription) discard() {
-	if s.instance != nil {
-		_ = s.instance.Close(context.Background())
-		s.instance = nil
-	}
-}
+func (s *subscription) discard() { s.place.Clear() }
 
 // release ends the goroutine: what was read over is written down, handles are closed.
 func (s *subscription) release() {

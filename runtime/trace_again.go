@@ -74,6 +74,7 @@ func (r *Runtime) TraceChanges(ctx context.Context, seq abi.Seq) (Trace, error) 
 type workOut struct {
 	r        *Runtime
 	snapshot *log.Snapshot
+	share    share // of the cores
 	runs     int
 	end      time.Time
 }
@@ -101,7 +102,7 @@ func (w *workOut) again(ctx context.Context, d *Delivery, ev *abi.Event) (h Hand
 	for _, b := range back {
 		base.writes[string(b.Key)] = sandbox.Write{Key: b.Key, Value: b.Value, Delete: b.Delete}
 	}
-	a := newActor(gen, base)
+	a := w.r.newActor(gen, base, &w.share)
 	defer a.close()
 	if err := w.lead(ctx, a, at, ev.Seq); err != nil {
 		return h, err

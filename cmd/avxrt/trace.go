@@ -45,7 +45,7 @@ partition, and no key that was blocked since; where it cannot be had the trace s
 				a.printTrace(&tr)
 				return nil
 			}
-			return &usageError{fmt.Errorf("-o %s is unknown; use tree or json", output)}
+			return unknownOutput(output, "tree", "json")
 		},
 	}
 	cmd.Flags().BoolVar(&changes, "changes", false, "work out what each handling burnt and changed of the state")

@@ -110,6 +110,13 @@ func recursing() []Guest {
 			return call(f)
 		})
 	}
+	returning := func(depth int) []byte {
+		return guest(func(m *module) []byte {
+			f := len(imports)
+			m.add("i", "", "", code(get(0), 0x45, 0x04, 0x40, 0x0f, 0x0b, get(0), i32(1), 0x6b, call(f)))
+			return code(i32(depth), call(f))
+		})
+	}
 	return []Guest{
 		{"recurse", self("", 0, 0, nil, nil), byDepth},
 		{"recurse-locals", self("", 4000, 'l', nil, get(7)[:0]), byDepth},
@@ -122,6 +129,21 @@ func recursing() []Guest {
 			m.add("", "", "", call(f))
 			return call(f)
 		}), byDepth},
+		{"recurse-300-and-return", returning(300), []string{""}}, // only to make their stacks large
+		{"recurse-1800-and-return", returning(1800), []string{""}},
+		{"globals", guest(func(m *module) []byte {
+			m.globals = 9000
+			return nil
+		}), []string{""}},
+		{"many-references", guest(func(m *module) []byte { // to as many functions
+			var refs []byte
+			for range 5000 {
+				refs = append(refs, code(0xd2, u(m.add("", "", "", nil)), drop)...)
+				m.table = append(m.table, len(imports)+len(m.bodies)-1)
+			}
+			return refs
+		}), []string{""}},
+		{"take-references", plain(times(0, 2000, 0xd2, u(len(imports)+1), drop)), []string{""}}, // to its own avx_run: each may cost the host some memory
 		{"recurse-twice", guest(func(m *module) []byte { // 2^1000 calls without a loop
 			f := len(imports)
 			m.add("i", "", "", code(get(0), 0x45, 0x04, 0x40, 0x0f, 0x0b, get(0), i32(1), 0x6b, call(f), get(0), i32(1), 0x6b, call(f)))

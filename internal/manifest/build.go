@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/avx-platform/avxrt/internal/nearest"
 	"github.com/avx-platform/avxrt/router"
 )
 
@@ -29,7 +30,7 @@ func (b *builder) build(in *raw) *Manifest {
 	m.HTTP.Listen = b.setting("http.listen", in.HTTP.Listen, m.HTTP.Listen).value
 	b.log(in, m)
 	m.Plugins.Dir = b.path(b.setting("plugins.dir", in.Plugins.Dir, m.Plugins.Dir))
-	b.watch(in, m)
+	b.plugins(in, m)
 	if !subscriberName.MatchString(m.Node.ID) {
 		b.bad("node.id", "use 1 to 63 of a-z, 0-9 and -, not - first", "%q is no name for a node", m.Node.ID)
 	}
@@ -99,7 +100,10 @@ func (b *builder) bad(key, hint, format string, args ...any) {
 	b.add(at, strings.TrimPrefix(shown, "."), hint, format, args...)
 }
 
-func (b *builder) watch(in *raw, m *Manifest) {
+func (b *builder) plugins(in *raw, m *Manifest) {
+	if v := b.setting("plugins.idle_memory", in.Plugins.IdleMemory, "").value; v != "" {
+		m.Plugins.IdleMemory = b.size("plugins.idle_memory", v, minIdleMemory, maxIdleMemory)
+	}
 	if in.Plugins.Watch != nil {
 		m.Plugins.Watch = *in.Plugins.Watch
 	}
@@ -187,6 +191,6 @@ func (b *builder) fixed(at string, in *rawSubscriber, s *Subscriber) {
 	switch s.OnPoison = *in.OnPoison; s.OnPoison {
 	case "park", "block", "skip", "stop":
 	default:
-		b.bad(at+".on_poison", "use park, block, skip or stop", "%q is unknown", s.OnPoison)
+		b.bad(at+".on_poison", nearest.Hint(s.OnPoison, "park", "block", "skip", "stop"), "%q is unknown", s.OnPoison)
 	}
 }

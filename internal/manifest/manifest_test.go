@@ -16,6 +16,9 @@ const good = `
 id = "br-1"
 data = "store"
 
+[plugins]
+idle_memory = "64MiB"
+
 [[subscriber]]
 name   = "inventory"
 module = "inventory.wasm"
@@ -37,7 +40,7 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := m.Subscribers[0]
-	if m.Node.ID != "br-1" || m.Node.Data != "/srv/x/store" || m.Plugins.Dir != "/srv/x/plugins" || m.HTTP.Listen != "127.0.0.1:7080" || !m.Plugins.Watch || m.Log.Durability != "durable" {
+	if m.Node.ID != "br-1" || m.Node.Data != "/srv/x/store" || m.Plugins.Dir != "/srv/x/plugins" || m.HTTP.Listen != "127.0.0.1:7080" || !m.Plugins.Watch || m.Plugins.IdleMemory != 64<<20 || m.Log.Durability != "durable" {
 		t.Errorf("got %+v", m)
 	}
 	if s.Name != "inventory" || len(s.Topics) != 2 || s.Emits[1].String() != "$effect.smtp.send" || s.Start.Seq != 5 || s.OnPoison != "stop" || s.Config["low_stock"] != "5" {
@@ -46,7 +49,7 @@ func TestParse(t *testing.T) {
 	if s.Swap != (manifest.Swap{Mode: "shadow", Events: 50, Require: "same"}) {
 		t.Errorf("got %+v", s.Swap)
 	}
-	if s.Limits != (manifest.Limits{Fuel: 2_000_000, Time: time.Second, Memory: 8 << 20, Depth: 100, Emits: 10, EmitBytes: 4 << 10, StateBytes: 1 << 20, LogLines: 3}) || s.Retry != (manifest.Retry{Attempts: 3, Min: 10 * time.Millisecond, Max: 2 * time.Second}) {
+	if s.Limits != (manifest.Limits{Fuel: 2_000_000, Time: time.Second, Memory: 8 << 20, Depth: 100, Emits: 10, EmitBytes: 4 << 10, StateBytes: 1 << 20, LogLines: 3, Timers: 100_000}) || s.Retry != (manifest.Retry{Attempts: 3, Min: 10 * time.Millisecond, Max: 2 * time.Second}) {
 		t.Errorf("got %+v %+v", s.Limits, s.Retry)
 	}
 }
@@ -70,6 +73,7 @@ func TestEnvironmentWins(t *testing.T) {
 func TestErrors(t *testing.T) {
 	sub := "[[subscriber]]\nname = \"a\"\nmodule = \"a.wasm\"\ntopics = [\"x\"]\n"
 	tests := []struct{ name, text, want string }{
+		{"idle memory", "[plugins]\nidle_memory = \"none\"", `:2:1: plugins.idle_memory: "none" is no size; write it like 16GiB, between 64KiB and 1024GiB`},
 		{"unknown key", "[node]\nidd = \"x\"", `manifest:2:1: unknown key "idd" in [node]; did you mean "id"?`},
 		{"unknown key in subscriber", sub + "mach = 1", `:5:1: unknown key "mach" in [[subscriber]]; known here: name, module`},
 		{"unknown key inline", sub + "limits = { tyme = \"1s\" }", `:5:12: unknown key "tyme" in [subscriber.limits]; did you mean "time"?`},

@@ -56,7 +56,8 @@ type Engine struct {
 	opts   Options
 	watch  *watchdog
 	cache  *cache       // nil: none
-	mapped atomic.Int64 // bytes of linear memory that instances hold
+	mapped atomic.Int64 // bytes of address space for the linear memory of instances
+	held   atomic.Int64 // bytes of memory that instances hold
 	mu     struct {
 		sync.Mutex
 		loading map[string]*sync.Mutex // by digest: one compilation of a module at a time
@@ -142,7 +143,10 @@ type Module struct {
 type LoadError struct {
 	Module string // name
 	Reason string
+	Fuel   int64 // that an instance burnt before its start failed
 }
+
+func refusal(module, reason string) *LoadError { return &LoadError{Module: module, Reason: reason} }
 
 // maxReason bounds what is said of a module.
 const maxReason = 2000
@@ -163,19 +167,19 @@ func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, e
 	if !e.recall(m) {
 		metered, err := wasmbin.Rewrite(wasm)
 		if err != nil {
-			return nil, &LoadError{name, err.Error()}
+			return nil, refusal(name, err.Error())
 		}
 		m.info, m.depth, m.metered = metered.Info, metered.Depth, metered.Wasm
 		m.source.take(metered)
 	}
 	if reason := checkContract(m.info); reason != "" {
-		return nil, &LoadError{name, reason}
+		return nil, refusal(name, reason)
 	}
 	if err := m.compile(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil, errors.Join(err, m.close(ctx))
 		}
-		return nil, errors.Join(&LoadError{name, firstLine(err.Error())}, m.close(ctx))
+		return nil, errors.Join(refusal(name, firstLine(err.Error())), m.close(ctx))
 	}
 	e.mu.Lock()
 	e.mu.modules[m] = struct{}{}

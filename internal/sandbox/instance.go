@@ -55,6 +55,7 @@ type Instance struct {
 	dead      bool
 	migrating bool  // avx_migrate runs, which writes outside of an event
 	startFuel int64 // what _initialize and avx_init burnt
+	account   account
 
 	batch   Batch
 	staged  staged
@@ -74,7 +75,7 @@ func instanceOf(ctx context.Context) *Instance { return ctx.Value(instanceKey{})
 func (m *Module) Instantiate(_ context.Context, config Config, state StateReader) (*Instance, error) {
 	i := &Instance{module: m, config: config, limits: config.Limits.withDefaults(), mono: int64(time.Second)}
 	if need := int64(m.info.Memory.Min) << 16; need > i.limits.Memory {
-		return nil, &LoadError{m.name, fmt.Sprintf("it needs %d KiB of memory at the start, limits.memory allows %d KiB", need>>10, i.limits.Memory>>10)}
+		return nil, refusal(m.name, fmt.Sprintf("it needs %d KiB of memory at the start, limits.memory allows %d KiB", need>>10, i.limits.Memory>>10))
 	}
 	i.stdout, i.stderr = lineWriter{i: i, level: 2}, lineWriter{i: i, level: 3}
 	i.meter.depth = uint64(m.depth)
@@ -82,10 +83,13 @@ func (m *Module) Instantiate(_ context.Context, config Config, state StateReader
 		i.meter.depth = uint64(min(m.depth, d))
 	}
 	i.ctx = context.WithValue(context.Background(), instanceKey{}, i)
+	i.account.held, i.account.fixed = &m.engine.held, heapBytes(&m.info)
 	i.batch = Batch{State: state, ReadOnly: true, Next: func() *abi.Event { return nil }}
 	i.staged.reset()
 	if err := i.start(); err != nil {
-		return nil, errors.Join(&LoadError{m.name, err.Error()}, i.Close(context.Background()))
+		failed := refusal(m.name, err.Error())
+		failed.Fuel = i.meter.used()
+		return nil, errors.Join(failed, i.Close(context.Background()))
 	}
 	return i, nil
 }
@@ -125,8 +129,12 @@ func (i *Instance) start() error {
 		}
 	}
 	i.startFuel = i.meter.used()
+	i.look(0)
 	return nil
 }
+
+// StartFuel is what the start of the instance burnt.
+func (i *Instance) StartFuel() int64 { return i.startFuel }
 
 // ready takes what the host needs of the guest.
 func (i *Instance) ready(guest api.Module) {
@@ -151,6 +159,9 @@ func (i *Instance) Run(_ context.Context, b Batch) Result {
 	result := i.finish(err, int32(i.stack[0]))
 	result.Elapsed, result.Fuel, result.Dropped = time.Since(start), i.meter.spent+i.meter.used(), i.dropped
 	i.dead = i.dead || result.Failure != nil || result.Trap != nil
+	i.batch = Batch{} // until the next run nothing of this one is kept
+	i.staged.reset()
+	i.look(result.Elapsed)
 	return result
 }
 
@@ -240,6 +251,7 @@ func (i *Instance) Close(ctx context.Context) error {
 		i.linear.Free() // the engine does not where instantiating failed
 		i.linear, i.memory = nil, nil
 	}
+	i.account.set(0)
 	return err
 }
 

@@ -36,6 +36,16 @@ func Expect(events []Event, rules Rules) Totals {
 	}
 	w := &warehouse{t: &t, rules: rules, reserved: map[string]map[string]int64{}}
 	for _, ev := range events {
+		if !strings.HasPrefix(ev.Topic, "orders.") {
+			if _, good := readRequest(ev); ev.Topic == TopicRequest && !good {
+				t.DeadLetters["analytics"]++
+				t.DeadLetters["metrics"]++
+				if !json.Valid(ev.Data) {
+					t.DeadLetters["notification"]++
+				}
+			}
+			continue
+		}
 		created := ev.Topic == "orders.created"
 		var o Order
 		if json.Unmarshal(ev.Data, &o) != nil || !sane(o) {

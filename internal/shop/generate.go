@@ -17,9 +17,10 @@ type Event struct {
 
 // Options size a generated shop.
 type Options struct {
-	Seed   uint64
-	Orders int  // events, cancellations included
-	Poison bool // mix in the bad ones and the large one
+	Seed     uint64
+	Orders   int  // events, cancellations included
+	Requests int  // events of the shop's web site
+	Poison   bool // mix in the bad ones and the large one
 }
 
 // Order is the data of an event.
@@ -69,7 +70,7 @@ func Generate(opts Options) []Event {
 			events = append(events, g.order(i))
 		}
 	}
-	return events
+	return withRequests(events, opts)
 }
 
 type generator struct {
@@ -80,13 +81,17 @@ type generator struct {
 }
 
 func (g *generator) event(i int, topic string, o Order) Event {
-	data, err := json.Marshal(o)
-	if err != nil {
-		panic("shop: an order does not marshal: " + err.Error())
-	}
 	return Event{
-		Topic: topic, Key: "order-" + o.Order, ID: fmt.Sprintf("order-event-%06d", i), Source: source, Time: g.at, Data: data,
+		Topic: topic, Key: "order-" + o.Order, ID: fmt.Sprintf("order-event-%06d", i), Source: source, Time: g.at, Data: marshal(o),
 	}
+}
+
+func marshal(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic("shop: an order or a request does not marshal: " + err.Error())
+	}
+	return data
 }
 
 func (g *generator) newOrder(i int) Order {

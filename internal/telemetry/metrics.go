@@ -14,7 +14,7 @@ import (
 func Handler(r *runtime.Runtime) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{r},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{r}, &guestCollector{r},
 	)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
@@ -78,6 +78,10 @@ var nodeMetrics = []nodeMetric{
 	node("log_stalls_total", "Times that appends waited for the engine.", counter, func(s *runtime.Status) float64 { return float64(s.Log.Stalls) }),
 	node("log_engine_errors_total", "Jobs that the engine had to try again.", counter, func(s *runtime.Status) float64 { return float64(s.Log.EngineErrors) }),
 	node("log_queue_requests", "Requests that wait for the sequencer.", gauge, func(s *runtime.Status) float64 { return float64(s.Log.QueueLength) }),
+	node("instances_held_bytes", "Memory that the instances of all subscribers hold: linear memory as far as it was ever touched, tables and stacks.", gauge, func(s *runtime.Status) float64 { return float64(s.Instances.Held) }),
+	node("instances_bound_bytes", "Above it instances that wait for events are given back: plugins.idle_memory.", gauge, func(s *runtime.Status) float64 { return float64(s.Instances.Bound) }),
+	node("instances_idle", "Instances that are kept for their subscribers between runs.", gauge, func(s *runtime.Status) float64 { return float64(s.Instances.Idle) }),
+	node("instances_evicted_total", "Instances given back to keep the bound, since the start.", counter, func(s *runtime.Status) float64 { return float64(s.Instances.Evicted) }),
 	node("timers_fired_total", "Timers that became events since the start.", counter, func(s *runtime.Status) float64 { return float64(s.Log.TimersFired) }),
 	node("clock_stopped", "1 while timers and retention by age wait because the wall clock jumped.", gauge, func(s *runtime.Status) float64 { return truth(s.ClockProblem != "") }),
 	node("ready", "1 while the node takes events.", gauge, func(s *runtime.Status) float64 { return truth(s.Ready) }),

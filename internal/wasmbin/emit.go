@@ -127,7 +127,7 @@ func (e *emitter) edit(d *edit) {
 	case editCall:
 		e.index(opCall, d.arg)
 	case editRef:
-		e.index(opRefFunc, d.arg)
+		e.index(opGlobalGet, d.arg)
 	case editReturn:
 		e.index(opBr, d.arg)
 	case editFill:

@@ -13,7 +13,7 @@ func Exact(wasm []byte) ([]byte, error) {
 		return nil, err
 	}
 	r := &rewriter{m: m, types: newTypeTable(m)}
-	e := &emitter{counter: uint32(m.globals), types: &r.types}
+	e := &emitter{counter: uint32(m.globals), types: &r.types, p: &planner{}}
 	r.emit = e
 	e.out = make([]byte, 5)
 	w := &walker{m: m}

@@ -10,6 +10,10 @@ type Info struct {
 	Tables  []Limits
 	Start   bool // it has a start function, which would run unasked
 
+	Globals    int  // in the end: those of the rewriter too
+	Segments   int  // of data and of elements
+	TablesGrow bool // it has a table.grow
+
 	Functions int // with a body
 	CodeBytes int
 	Largest   int // bytes of the largest body
@@ -54,6 +58,27 @@ const (
 type Limits struct {
 	Min, Max uint64
 	HasMax   bool
+}
+
+// clamped is the maximum that a table gets.
+func (l Limits) clamped() uint64 {
+	limit := max(l.Min, tableMax)
+	if l.HasMax {
+		limit = min(limit, max(l.Max, l.Min))
+	}
+	return limit
+}
+
+// TableEntries is how many entries the tables of an instance begin with, and how many more
+// they can get.
+func (i *Info) TableEntries() (first, more int64) {
+	for _, t := range i.Tables {
+		first += int64(t.Min)
+		if i.TablesGrow {
+			more += int64(t.clamped() - t.Min)
+		}
+	}
+	return first, more
 }
 
 // Error says why a file is refused.

@@ -24,6 +24,7 @@ const (
 	maxFunctions      = 100_000 // the largest Go programs have half of that
 	maxGlobals        = 10_000
 	maxSegments       = 100_000
+	maxElements       = 1 << 17 // of all segments: each is an object for every instance
 	maxPassiveData    = 8 << 20 // of one segment: memory.init copies it in one go
 )
 
@@ -81,6 +82,7 @@ type module struct {
 	names     [2]int // where the name section is
 	taken     []bool // by function: somebody holds a reference to it
 	exported  []bool // by function: the host may call it
+	declared  []bool // by function: code may take a reference to it
 }
 
 type section struct {
@@ -107,9 +109,10 @@ type table struct {
 
 // reference is a function index outside of the code: where it stands and what it is.
 type reference struct {
-	index   uint32
-	at, end int
-	held    bool // by a table or a global, not only by the host
+	index    uint32
+	at, end  int
+	held     bool // by a table or a global, not only by the host
+	declared bool // code may take a reference to it
 }
 
 // parse takes a file apart without looking into the bodies.
@@ -159,12 +162,14 @@ func (s *scanner) resolve() {
 	m := s.m
 	m.taken = make([]bool, len(m.funcs))
 	m.exported = make([]bool, len(m.funcs))
+	m.declared = make([]bool, len(m.funcs))
 	for _, r := range m.refs {
 		if int(r.index) >= len(m.funcs) {
 			s.section = "module"
 			s.fail(r.at, fmt.Sprintf("function %d does not exist", r.index), rebuild)
 			return
 		}
+		m.declared[r.index] = m.declared[r.index] || r.declared
 		if r.held {
 			m.taken[r.index] = true
 		} else {

@@ -109,7 +109,6 @@ const (
 	costIndirect = 8   // a call through a table
 	costCrossing = 300 // a call of the host, besides what the host asks for its work
 	costSwitch   = 3   // br_table
-	costRefFunc  = 200 // leaves the machine code
 	costBulk     = 40  // any bulk operation, besides its length
 	costGrow     = 500 // memory.grow and table.grow, besides their length
 	bytesPerFuel = 16  // memory.fill and memory.copy
@@ -189,7 +188,6 @@ func (t *opTable) control() {
 	t.priced(costCall, opCall)
 	t.priced(costIndirect, opCallIndirect)
 	t.priced(costSwitch, opBrTable)
-	t.priced(costRefFunc, opRefFunc)
 }
 
 func (t *opTable) scalar() {

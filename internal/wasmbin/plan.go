@@ -1,5 +1,7 @@
 package wasmbin
 
+import "fmt"
+
 // A segment is a piece of code that runs as a whole, or not at all, each time its charge
 // is passed. Its charge stands before it. Code behind a br_if counts as a new segment,
 // because it may be left out; code behind the end of a block belongs to the segment before
@@ -35,7 +37,7 @@ type editKind byte
 const (
 	editCharge editKind = iota // arg: segment
 	editCall                   // arg: function index
-	editRef                    // ref.func, arg: function index
+	editRef                    // ref.func, arg: index of the global instead
 	editReturn                 // arg: label of the outermost block
 	editFill                   // memory.fill by a helper
 	editCopy                   // memory.copy by a helper
@@ -57,7 +59,8 @@ type planner struct {
 	wrap     bool      // the body needs a block around it, for its ways out
 	constant int       // value of the i32.const before; -1: there is none
 	pending  []openNaN // a stack, as the operands are one: the highest last
-	lazy     []float   // by local: what its reads may bring, see findLazy; empty: nothing
+	held     held
+	lazy     []float // by local: what its reads may bring, see findLazy; empty: nothing
 }
 
 // plan fills segments and edits for function index v.
@@ -117,7 +120,7 @@ func (p *planner) step() {
 	case opCallIndirect:
 		p.add(0, untestedLimit)
 	case opRefFunc:
-		p.edit(editRef, p.m.shifted(i.a))
+		p.refer(i.a)
 	case opI32Const:
 		if int32(i.a) >= 0 {
 			p.constant = int(i.a)
@@ -141,7 +144,7 @@ func (p *planner) stepDead() {
 	case opCall:
 		p.edit(editCall, p.m.shifted(i.a))
 	case opRefFunc:
-		p.edit(editRef, p.m.shifted(i.a))
+		p.refer(i.a)
 	case opElse, opEnd:
 		p.control()
 		return
@@ -155,6 +158,15 @@ func (p *planner) stepDead() {
 
 func (p *planner) edit(kind editKind, arg uint32) {
 	p.edits = append(p.edits, edit{kind: kind, on: true, arg: arg, at: p.ins.at, end: p.ins.end})
+}
+
+// refer makes ref.func a read of the global that holds the reference.
+func (p *planner) refer(f uint32) {
+	if int(f) >= len(p.m.declared) || !p.m.declared[f] { // the global would declare it
+		p.fail(p.ins.at, fmt.Sprintf("a reference to function %d, which no table, global or export declares", f), plainBuild)
+		return
+	}
+	p.edit(editRef, p.held.global(f))
 }
 
 func (p *planner) callee(f uint32) {

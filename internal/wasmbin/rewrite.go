@@ -5,7 +5,7 @@ import "fmt"
 // RewriterVersion changes whenever the same module would come out otherwise, cost other fuel,
 // or be refused for the sake of safety. Compiled modules are kept by it, and what is kept is
 // run without another look.
-const RewriterVersion = 1
+const RewriterVersion = 2
 
 // Names of what the rewriter adds. A module that has them itself is refused.
 const (
@@ -47,6 +47,7 @@ type Rewritten struct {
 //     and at least every few thousand instructions, a counter below zero calls the host,
 //     which grants more or ends the guest by a panic.
 //   - The lower bits of the same global hold the depth of calls that is left.
+//   - A reference to a function is taken once, not each time that code asks for it.
 //   - Bulk operations cost their length, long ones go in pieces; tables have a maximum.
 //   - A NaN that arithmetic makes has the one bit pattern that all machines agree on.
 //   - Custom sections are left out.
@@ -71,6 +72,7 @@ func Rewrite(wasm []byte) (*Rewritten, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
+	m.info.Globals = m.globals + 1 + len(r.emit.p.held.order)
 	out := &Rewritten{Wasm: r.file(), Info: m.info, Depth: depth, lines: r.lines}
 	out.Names = map[uint32]string{}
 	for index, name := range m.functionNames() {
@@ -118,7 +120,7 @@ func (r *rewriter) code() {
 	m := r.m
 	defined := len(m.funcs) - m.imported
 	r.types = newTypeTable(m)
-	p := &planner{sums: r.sums, nodes: r.nodes}
+	p := &planner{sums: r.sums, nodes: r.nodes, held: held{first: uint32(m.globals) + 1, globals: map[uint32]uint32{}}}
 	p.m = m
 	e := &emitter{p: p, most: growBase + growTimes*m.info.CodeBytes, counter: uint32(m.globals), refill: uint32(m.imported), types: &r.types}
 	e.fill = uint32(len(m.funcs) + 1)
@@ -133,6 +135,9 @@ func (r *rewriter) code() {
 		p.plan(v)
 		if p.err != nil {
 			r.err = p.err
+			return
+		}
+		if r.err = p.held.check(m.functions[v].code); r.err != nil {
 			return
 		}
 		e.body(v)
@@ -208,7 +213,8 @@ func (r *rewriter) section(id byte) []byte {
 	case secGlobal:
 		entry := []byte{typeI64, 1}
 		entry = appendS(append(entry, byte(opI64Const)), int64(r.depth)) // no fuel: whatever runs first asks for it
-		return r.extended(id, append(entry, byte(opEnd)), 1)
+		h := &r.emit.p.held
+		return r.extended(id, h.entries(append(entry, byte(opEnd)), m), 1+len(h.order))
 	case secExport:
 		entry := append(appendName(nil, MeterCounter), byte(Global))
 		return r.extended(id, appendU(entry, uint64(m.globals)), 1)
@@ -275,11 +281,7 @@ func (r *rewriter) tables() []byte {
 	}
 	out := appendU(nil, uint64(len(own)))
 	for _, t := range own {
-		limit := max(t.limits.Min, tableMax)
-		if t.limits.HasMax {
-			limit = min(limit, max(t.limits.Max, t.limits.Min))
-		}
-		out = appendU(appendU(append(out, t.typ, 1), t.limits.Min), limit)
+		out = appendU(appendU(append(out, t.typ, 1), t.limits.Min), t.limits.clamped())
 	}
 	return out
 }

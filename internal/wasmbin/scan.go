@@ -9,6 +9,7 @@ type scanner struct {
 	memories int
 	bodies   int // seen so far
 	locals   int
+	elements int // of all segments so far
 }
 
 // Scan reads the whole module and returns what it says of itself, or an [*Error]. Every
@@ -76,7 +77,7 @@ func (s *scanner) one(id byte, size int) {
 	case secExport:
 		s.atMost(maxExports, "exports", s.exportEntry)
 	case secStart:
-		s.called()
+		s.called(false)
 		s.m.info.Start = true
 	case secElement:
 		s.atMost(maxSegments, "element segments", s.element)
@@ -283,14 +284,15 @@ func (s *scanner) globalIndex() {
 func (s *scanner) reference() {
 	at := s.at
 	index := s.u32()
-	s.m.refs = append(s.m.refs, reference{index: index, at: at, end: s.at, held: true})
+	s.m.refs = append(s.m.refs, reference{index: index, at: at, end: s.at, held: true, declared: true})
 }
 
-// called reads the index of a function that only the host calls.
-func (s *scanner) called() {
+// called reads the index of a function that only the host calls. An export also allows code
+// to take a reference to it, the start section does not.
+func (s *scanner) called(declared bool) {
 	at := s.at
 	index := s.u32()
-	s.m.refs = append(s.m.refs, reference{index: index, at: at, end: s.at})
+	s.m.refs = append(s.m.refs, reference{index: index, at: at, end: s.at, declared: declared})
 }
 
 func (s *scanner) exportEntry() {
@@ -298,7 +300,7 @@ func (s *scanner) exportEntry() {
 	at := s.at
 	switch e.Kind {
 	case Func:
-		s.called()
+		s.called(true)
 	case Global:
 		s.globalIndex()
 	default:
@@ -320,6 +322,7 @@ func (s *scanner) exportEntry() {
 
 // element reads a segment of references, of which the format has eight forms.
 func (s *scanner) element() {
+	s.m.info.Segments++
 	at := s.at
 	form := s.u32()
 	if form > 7 && s.err == nil {
@@ -341,11 +344,17 @@ func (s *scanner) element() {
 			s.fail(at, "unknown kind of element", plainBuild)
 		}
 	}
+	entry := s.reference
 	if expressions {
-		s.vector(s.constant)
-	} else {
-		s.vector(s.reference)
+		entry = s.constant
 	}
+	s.vector(func() {
+		if s.elements++; s.elements > maxElements && s.err == nil {
+			s.fail(at, fmt.Sprintf("more than %d elements in all segments", maxElements), "use smaller tables")
+			return
+		}
+		entry()
+	})
 }
 
 // body looks at the locals of one function and steps over its instructions.
@@ -382,6 +391,7 @@ func (s *scanner) body() {
 }
 
 func (s *scanner) data() {
+	s.m.info.Segments++
 	at := s.at
 	form := s.u32()
 	switch {

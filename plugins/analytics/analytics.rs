@@ -1,8 +1,11 @@
-//! analytics: orders, units and revenue by country, SKU and day. README.md says what it keeps.
+//! analytics: what orders and requests add up to. README.md says what it keeps.
 #![no_std]
 #![no_main]
 #[path = "../../sdk/rust/avx.rs"]
 mod avx;
+#[path = "../request.rs"]
+mod request;
+mod visits;
 
 use avx::json::{Malformed, Reader, Str};
 use avx::{reject, Buf, Bytes, Event, Fail, Outcome};
@@ -85,6 +88,7 @@ fn add_day(space: &str, ev: &Event, delta: i64) -> Outcome {
 /// Every line counts as it stands, so a cancellation, whose quantities are negative, takes
 /// back what the order brought. A failure on the way drops all that was written before.
 fn handle(ev: &Event) -> Outcome {
+    if ev.topic == request::TOPIC { return visits::handle(ev); }
     let created = ev.topic == b"orders.created";
     if !created && ev.topic != b"orders.cancelled" {
         return Err(avx::skip("a topic that analytics does not know"));

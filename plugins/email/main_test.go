@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	avx "github.com/avx-platform/avxrt/sdk/go"
 )
@@ -30,12 +31,74 @@ func TestCompose(t *testing.T) {
 }
 
 func TestTemplatesAndHeaders(t *testing.T) {
-	f := &avx.Fake{Config: map[string]string{"to": "{customer}@shop.test", "subject": "{total} for {customer}"}}
+	f := &avx.Fake{Config: map[string]string{"to": "someone@shop.test", "subject": "{total} for {customer}"}}
 	if err := deliver(f, strings.Replace(orderText, "Ada", `Eve\r\nBcc: all`, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.Emits[0].Data; !strings.Contains(got, `"to":"EveBcc: all@shop.test","subject":"5.00 for EveBcc: all"`) {
+	if got := f.Emits[0].Data; !strings.Contains(got, `"to":"someone@shop.test","subject":"5.00 for EveBcc: all"`) {
 		t.Fatalf("got %s", got)
+	}
+}
+
+// TestRules gives other topics their own templates, and asks for one kind of event alone.
+func TestRules(t *testing.T) {
+	f := &avx.Fake{Config: map[string]string{
+		"inventory.low.to": "stock@shop.test", "inventory.low.subject": "{key}: low, {nested.sku} {nested.none}{",
+		"inventory.low.text": "{topic} {id} {seq} {time} {n} {flag} {none} {order} {not a name} {{n}} {data}", "inventory.low.when": "kind!=test",
+	}}
+	low := avx.Event{Topic: "inventory.low", Key: "k", ID: "i", Seq: 7, Time: 1_700_000_000_000_000_000}
+	for _, data := range []string{` {"kind":"test"}`, ` {"n":1.50,"flag":true,"none":null,"nested":{"sku":"A\u0042 {n}"},"order":"x"}`} {
+		low.Data = []byte(data)
+		if err := f.Deliver(&low); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := `{"to":"stock@shop.test","subject":"k: low, AB {n} {",` +
+		`"text":"inventory.low i 7 2023-11-14T22:13:20Z 1.50 true  x {not a name} {1.50}  {\"n\":1.50,\"flag\":true,\"none\":null,\"nested\":{\"sku\":\"A\\u0042 {n}\"},\"order\":\"x\"}"}`
+	if len(f.Emits) != 1 || f.Emits[0].Data != want {
+		t.Fatalf("got  %+v\nwant %s", f.Emits, want)
+	}
+	if f.State["skipped/when"] != "1" || f.State["composed"] != "1" {
+		t.Fatalf("state %v", f.State)
+	}
+}
+
+// TestDryRun composes, says so and asks for nothing.
+func TestDryRun(t *testing.T) {
+	f := &avx.Fake{Config: map[string]string{"dry_run": "true"}}
+	if err := deliver(f, orderText); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Emits) != 0 || f.State["dry"] != "1" || len(f.Logs) != 1 || !strings.Contains(f.Logs[0], "a mail to Ada@example.com: Your order 7") {
+		t.Fatalf("%v %v %q", f.Emits, f.State, f.Logs)
+	}
+}
+
+// TestAddresses: nobody's name becomes a second recipient, or an address of his choice.
+func TestAddresses(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"Ada": true, "a.b+c": true, "": false, "a@b.test,c": false, "a b": false, "<a>": false, "x:y": false, `a\\b`: false, "a@evil.test": false,
+		strings.Repeat("a", 65): false,
+	} {
+		f := &avx.Fake{Config: map[string]string{"to": "{customer}@shop.test", "orders.created.when": "order=7"}}
+		if name == "" {
+			f.Config["to"] = "{country}{missing}"
+		}
+		err := deliver(f, strings.Replace(orderText, "Ada", name, 1))
+		if name == "" {
+			err = deliver(f, orderText)
+		}
+		if (err == nil) != ok || (len(f.Emits) == 1) != ok {
+			t.Errorf("customer %q: %v, %v", name, err, f.Emits)
+		}
+	}
+}
+
+func TestUnknownTopic(t *testing.T) {
+	f := &avx.Fake{}
+	err := f.Deliver(&avx.Event{Topic: "inventory.low", Data: []byte(`{}`)})
+	if failure, ok := err.(*avx.Failure); !ok || failure.Code != 3 || !strings.Contains(failure.Reason, "inventory.low.to") {
+		t.Fatalf("got %v", err)
 	}
 }
 
@@ -70,5 +133,13 @@ func TestNoCustomer(t *testing.T) {
 	}
 	if len(f.Emits) != 0 || f.State["skipped/no-customer"] != "3" {
 		t.Fatalf("got %v %v", f.Emits, f.State)
+	}
+}
+
+func TestStamp(t *testing.T) {
+	for ns := int64(-3e18); ns < 8e18; ns += 86_399_123_456_789 * 3 {
+		if got, want := stamp(ns), time.Unix(0, ns).UTC().Format(time.RFC3339); got != want {
+			t.Fatalf("%d: got %s, want %s", ns, got, want)
+		}
 	}
 }

@@ -1,0 +1,27 @@
+package sandbox
+
+// Mapped is the address space that instances of the engine have reserved.
+func (e *Engine) Mapped() int64 { return e.mapped.Load() }
+
+// Watched is how many instances the watchdog knows.
+func (e *Engine) Watched() int {
+	e.watch.mu.Lock()
+	defer e.watch.mu.Unlock()
+	return len(e.watch.mu.instances)
+}
+
+// StackBytes is the size of the stack that the engine keeps for the instance.
+func (i *Instance) StackBytes() int64 { return stackBytes(i.run) }
+
+// HeapBytes is what instances of the module are taken to hold of Go's heap beside the stack.
+func (m *Module) HeapBytes() int64 { return heapBytes(&m.info) }
+
+// StackKept is the constant.
+const StackKept = stackKept
+
+// Holds says whether the place has an instance.
+func (p *Place) Holds() bool {
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	return p.left != nil
+}
