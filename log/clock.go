@@ -29,6 +29,8 @@ const (
 	leapFrom = time.Minute
 	// maxLeaps bounds the list; the oldest two then become one.
 	maxLeaps = 64
+	// mostLeaps is what leaps may add up to.
+	mostLeaps = int64(100 * 365 * 24 * time.Hour)
 )
 
 var metaLeaps = append([]byte{spaceMeta}, "leaps"...) // per leap: u64 seq, u64 nanoseconds
@@ -74,7 +76,7 @@ func (l *leaps) watch(seq abi.Seq, wall int64, batch *pebble.Batch) {
 	defer l.mu.Unlock()
 	l.mu.list = append(l.mu.list, leap{seq, gained})
 	if len(l.mu.list) > maxLeaps {
-		l.mu.list[1].by += l.mu.list[0].by
+		l.mu.list[1].by = addLeaps(l.mu.list[1].by, l.mu.list[0].by)
 		l.mu.list = l.mu.list[1:]
 	}
 	var row []byte
@@ -91,11 +93,15 @@ func (l *leaps) since(seq abi.Seq) (by int64) {
 	defer l.mu.Unlock()
 	for _, j := range l.mu.list {
 		if j.seq > seq {
-			by += j.by
+			by = addLeaps(by, j.by)
 		}
 	}
 	return by
 }
+
+// addLeaps stops at a century: a clock that leaps to and fro gains more than 64 bits hold,
+// and an event of this century that is younger than that is as young as can be.
+func addLeaps(a, b int64) int64 { return min(a+min(b, mostLeaps), mostLeaps) }
 
 // seqByAge returns the first event that is younger than age. What counts is the time that
 // the events' own times say has passed, less the clock's leaps, and for the time since the

@@ -129,7 +129,7 @@ func TestClockJumps(t *testing.T) {
 	if err := clockJumps(p.Rand(), jumps, same, p.Injected); err != nil {
 		t.Error(err)
 	}
-	// One jump in four leads to a new latest time with a chance of a half at least, so 200
+	// One jump in five leads to a new latest time with a chance of a half at least, so 200
 	// jumps without one do not happen.
 	if err := clockJumps(p.Rand(), 200, log.WithWallAge, func(int) {}); err == nil {
 		t.Error("the test does not notice that events expire")
@@ -156,7 +156,7 @@ func clockJumps(rng *rand.Rand, jumps int, change func(log.Options) log.Options,
 	n := 0
 	for range jumps {
 		mu.Lock()
-		switch rng.IntN(4) {
+		switch rng.IntN(5) {
 		case 0:
 			offset += time.Duration(rng.Int64N(int64(365 * 24 * time.Hour)))
 		case 1:
@@ -165,6 +165,8 @@ func clockJumps(rng *rand.Rand, jumps int, change func(log.Options) log.Options,
 			offset += time.Duration(rng.Int64N(int64(2 * time.Hour)))
 		case 3:
 			offset = 0
+		case 4: // decades, to and fro: together more than 64 bits of nanoseconds
+			offset = time.Duration(20-40*rng.IntN(2)) * 365 * 24 * time.Hour
 		}
 		mu.Unlock()
 		for range 1 + rng.IntN(3) {
