@@ -66,3 +66,5 @@ wasm-tools:
 	@test -n "$(RUSTC)" || { echo "make wasm needs a rustc with wasm32-unknown-unknown: apt-get install rustc libstd-rust-dev-wasm32, or rustup target add wasm32-unknown-unknown" >&2; exit 1; }
 	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "make wasm needs node 20 or later and npm for AssemblyScript's compiler, this is $$(node --version 2>&1): https://nodejs.org, or see .ci/run for one from npm" >&2; exit 1; }
 	@command -v wat2wasm >/dev/null || { echo "make wasm needs wat2wasm: apt-get install wabt" >&2; exit 1; }
+
+include examples/wasm.mk
