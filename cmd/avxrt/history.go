@@ -23,7 +23,7 @@ import (
 // historyFlags are those of a comparison over a log.
 type historyFlags struct {
 	from, against string
-	last         int
+	last          int
 }
 
 func (f *historyFlags) add(cmd *cobra.Command) {
