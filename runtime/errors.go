@@ -1,6 +1,11 @@
 package runtime
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/avx-platform/avxrt/internal/nearest"
+)
 
 // Conditions that callers test with errors.Is.
 var (
@@ -11,6 +16,10 @@ var (
 	ErrInTurn        = errors.New("the cursor has yet to come to this event again, which is handled in its turn then")
 	ErrDraining      = errors.New("the node is shutting down; publish to it again after its restart")
 )
+
+// ErrDone is what a Go func returns to [Runtime.Subscribe] that has handled the event and wants
+// no more.
+var ErrDone = errors.New("done")
 
 // ManifestError says that a manifest or one of its modules was refused. The text names
 // each place and remedy, one a line.
@@ -39,3 +48,15 @@ type RefusedError struct {
 
 // Error names the subscriber and the reason.
 func (e *RefusedError) Error() string { return "subscriber " + e.Subscriber + ": " + e.Reason }
+
+// noSubscriber is [ErrNotFound] for a name, with the one of the manifest that may be meant.
+func (r *Runtime) noSubscriber(name string) error {
+	var names []string
+	for _, s := range r.subscriptions() {
+		names = append(names, s.name)
+	}
+	if meant := nearest.Word(name, names...); meant != "" && meant != name {
+		return fmt.Errorf("subscriber %q: %w; did you mean %q?", name, ErrNotFound, meant)
+	}
+	return fmt.Errorf("subscriber %q: %w; avxrt sub ls lists them", name, ErrNotFound)
+}

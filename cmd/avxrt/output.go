@@ -45,7 +45,15 @@ func list[T any](a *app, items []T, header string, row func(T) []string) error {
 		}
 		return nil
 	}
-	return &usageError{fmt.Errorf("-o %s is unknown; use table, json or jsonl", a.output)}
+	return unknownOutput(a.output, "table", "json", "jsonl")
+}
+
+// counted writes a number of things: 1 event, 2 events.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // printable keeps what events and guests say from steering a terminal.
