@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("AVXRT_HTTP_LISTEN", "127.0.0.1:0")
 			env.Setenv("AVXRT_NODE_DATA", filepath.Join(env.WorkDir, "data"))
 			env.Setenv("SDK", filepath.Join(root, "sdk"))
+			env.Setenv("PROGRAM", program)
 			return toolchains(env)
 		},
 		Condition: func(name string) (bool, error) {
