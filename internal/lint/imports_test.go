@@ -31,6 +31,8 @@ var allowed = map[string][]string{
 	"internal/manifest":       {"abi", "router", "internal/nearest"},
 	"internal/trial":          {"abi", "router", "internal/sandbox"},
 	"internal/build":          {"internal/manifest"},
+	"sdk":                     {},
+	"internal/scaffold":       {"internal/build", "internal/manifest", "sdk"},
 	"internal/cases":          {"abi", "internal/manifest", "internal/sandbox", "internal/trial"},
 	"log":                     {"abi", "internal/cloudevents"},
 	"internal/audit":          {"abi", "log"},
