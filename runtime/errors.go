@@ -17,6 +17,10 @@ var (
 	ErrDraining      = errors.New("the node is shutting down; publish to it again after its restart")
 )
 
+// ErrDone is what a Go func returns to [Runtime.Subscribe] that has handled the event and wants
+// no more.
+var ErrDone = errors.New("done")
+
 // ManifestError says that a manifest or one of its modules was refused. The text names
 // each place and remedy, one a line.
 type ManifestError struct {

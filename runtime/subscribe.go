@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/avx-platform/avxrt/abi"
@@ -22,8 +23,9 @@ const goCursor = "go/"
 const cursorEvery = 256
 
 // Subscribe calls fn for each durable event that matches, in order, until ctx ends or fn
-// returns an error, which it then returns. With a name it goes on after a restart where it
-// was, and may see up to a few hundred events again: at least once.
+// returns an error, which it then returns; with [ErrDone], fn has handled the event and wants no
+// more, and Subscribe returns nil. With a name it goes on after a restart where it was, and may
+// see up to a few hundred events again: at least once.
 //
 // The event's parts may be kept, the pointer not.
 func (r *Runtime) Subscribe(ctx context.Context, opts SubscribeOptions, fn func(context.Context, *abi.Event) error) error {
@@ -55,6 +57,9 @@ func (g *goSubscription) run(ctx context.Context, t *Tail, fn func(context.Conte
 		ev, err := t.Next(ctx)
 		if err == nil {
 			err = fn(ctx, ev)
+		}
+		if ev != nil && errors.Is(err, ErrDone) {
+			return g.save(t.Position())
 		}
 		if err != nil {
 			to := t.Position()

@@ -27,7 +27,7 @@ func (a *app) lintVerb() *cobra.Command {
 			for _, c := range m.Cycles() {
 				fmt.Fprintf(a.err, "warning: %s\n", c)
 			}
-			fmt.Fprintf(a.err, "%s is fine: %d subscribers. Next: avxrt run %s\n", path, len(m.Subscribers), path)
+			fmt.Fprintf(a.err, "%s is fine: %s. Next: avxrt run %s\n", path, counted(len(m.Subscribers), "subscriber"), path)
 			return nil
 		},
 	}

@@ -48,6 +48,14 @@ func list[T any](a *app, items []T, header string, row func(T) []string) error {
 	return unknownOutput(a.output, "table", "json", "jsonl")
 }
 
+// counted writes a number of things: 1 event, 2 events.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // printable keeps what events and guests say from steering a terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {

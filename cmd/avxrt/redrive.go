@@ -156,9 +156,9 @@ func (a *app) sumUp(name string, out []client.Redriven, dry bool) error {
 	case bad > 0:
 		return fmt.Errorf("%d of %d dead letters were not handled; avxrt dlq ls %s --group shows why", bad, len(out), name)
 	case dry && len(out) > 0:
-		fmt.Fprintf(a.err, "%d dead letters would be handled; nothing was kept\nNext: the same without --dry-run\n", len(out))
+		fmt.Fprintf(a.err, "%s would be handled; nothing was kept\nNext: the same without --dry-run\n", counted(len(out), "dead letter"))
 	case len(out) > 0:
-		fmt.Fprintf(a.err, "%d dead letters handled\nNext: avxrt dlq ls %s\n", len(out), name)
+		fmt.Fprintf(a.err, "%s handled\nNext: avxrt dlq ls %s\n", counted(len(out), "dead letter"), name)
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ log. Keys that wait for them (on_poison = "block") go on behind them.`,
 				if letters, err = dropLetters(cmd.Context(), c, args[0], letters); err != nil {
 					return err
 				}
-				fmt.Fprintf(a.err, "%d dead letters dropped\n", len(letters))
+				fmt.Fprintf(a.err, "%s dropped\n", counted(len(letters), "dead letter"))
 			}
 			return list(a, letters, "SUBSCRIBER SEQ TOPIC KEY REASON ATTEMPTS TIME MESSAGE", letterRow)
 		},

@@ -116,7 +116,7 @@ func (a *app) restoreVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.out, "restored up to event %d into %s\nnext: avxrt run, with node.data = %q\n", head, args[1], args[1])
+			fmt.Fprintf(a.out, "restored up to event %d into %s\nNext: avxrt run, with node.data = %q\n", head, args[1], args[1])
 			return nil
 		},
 	}
@@ -147,7 +147,7 @@ not be open in a node; fork a backup of a running one.`,
 				if got != abi.Seq(at) {
 					note = fmt.Sprintf(" (%d lies within an append)", at)
 				}
-				fmt.Fprintf(a.out, "forked at event %d%s into %s\nnext: avxrt run, with node.data = %q\n", got, note, args[1], args[1])
+				fmt.Fprintf(a.out, "forked at event %d%s into %s\nNext: avxrt run, with node.data = %q\n", got, note, args[1], args[1])
 				return nil
 			})
 		},

@@ -75,7 +75,7 @@ goes on. Files are hard-linked where DEST is on the same disk: copy it elsewhere
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.out, "backed up to event %d in %s\nnext: avxrt verify %s\n", head, dir, dir)
+			fmt.Fprintf(a.out, "backed up to event %d in %s\nNext: avxrt verify %s\n", head, dir, dir)
 			return nil
 		},
 	}

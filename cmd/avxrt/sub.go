@@ -26,7 +26,7 @@ func (a *app) subList() *cobra.Command {
 		Use: "ls", Short: "List the subscribers",
 		Long: `List the subscribers of a node. LAG is how many events lie between a subscriber's cursor and the end of
 the log, AGE how old the first of those that concern it is. A plan that was refused is told below the list.`,
-		Example: "  avxrt sub ls\n  avxrt sub ls -o json\n  avxrt sub ls --wait 30s    (until nobody lags)",
+		Example: "  avxrt sub ls\n  avxrt sub ls -o json\n  avxrt sub ls --wait 30s    (until nobody lags or retries)",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client()
@@ -47,7 +47,7 @@ the log, AGE how old the first of those that concern it is. A plan that was refu
 		},
 	}
 	cmd.Flags().BoolVar(&detached, "detached", false, "list those that were taken out of the manifest and not dropped")
-	cmd.Flags().DurationVar(&wait, "wait", 0, "wait so long until no subscriber lags; fail if one still does")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait so long until no subscriber lags or retries; fail if one still does")
 	a.outputFlag(cmd)
 	return cmd
 }
@@ -92,7 +92,7 @@ func (a *app) problems(ctx context.Context, c *client.Client, subs []client.Subs
 	return nil
 }
 
-// waitIdle returns the subscribers once none lags, or as they are without a wait.
+// waitIdle returns the subscribers once none lags or retries, or as they are without a wait.
 func waitIdle(ctx context.Context, c *client.Client, wait time.Duration) ([]client.Subscriber, error) {
 	deadline := time.Now().Add(wait)
 	poll := time.NewTicker(20 * time.Millisecond)
@@ -104,7 +104,7 @@ func waitIdle(ctx context.Context, c *client.Client, wait time.Duration) ([]clie
 		}
 		behind := ""
 		for _, s := range subs {
-			if s.LagEvents > 0 {
+			if s.LagEvents > 0 || s.State == "retrying" { // its cursor may be past an event that waits
 				behind = s.Name
 			}
 			if wait > 0 && s.LagEvents > 0 && (s.State == "stopped" || s.State == "failed" || s.State == "paused") {
@@ -115,7 +115,7 @@ func waitIdle(ctx context.Context, c *client.Client, wait time.Duration) ([]clie
 		case wait == 0 || behind == "":
 			return subs, nil
 		case time.Now().After(deadline):
-			return nil, fmt.Errorf("%s still lags after %v; see avxrt sub show %s", behind, wait, behind)
+			return nil, fmt.Errorf("%s still lags or retries after %v; see avxrt sub show %s", behind, wait, behind)
 		}
 		select {
 		case <-poll.C:

@@ -13,6 +13,7 @@ var allowed = map[string][]string{
 	"abi":                     {},
 	"router":                  {},
 	"sdk/go":                  {},
+	"abi/abitest":             {},
 	"plugins":                 {},
 	"internal/wasmbin":        {},
 	"internal/nearest":        {},
@@ -39,10 +40,16 @@ var allowed = map[string][]string{
 	"internal/httpapi":        {"internal/catalogue", "runtime", "abi", "router", "log", "internal/cloudevents"},
 	"internal/telemetry":      {"internal/nearest", "runtime", "abi", "router", "log"},
 	"plugins/email":           {"sdk/go"},
-	"examples/03-mend/totals": {"sdk/go"},
+	"abi/abitest/goguest":     {"sdk/go"},
+	"bench/guests/langgo":     {"sdk/go"},
+	"examples/09-swap/totals": {"sdk/go"},
 	"cmd/avxrt":               {"*"},
 	"bench":                   {"*"},
 	"bench/guests/go":         {},
+
+	"examples/06-retry/convert": {"sdk/go"},
+	"examples/10-languages/go":  {"sdk/go"},
+	"examples/11-embed":         {"abi", "log", "runtime"},
 }
 
 // owned are dependencies that one package fences; nobody else imports them, tests and
