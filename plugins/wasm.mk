@@ -2,7 +2,7 @@
 # paths are left out, sections that name the builder are stripped. CI rebuilds them and
 # checks that the tree stays clean (Debian 12: clang 14, lld 14, rustc 1.63; Go of go.mod).
 
-WASM = plugins/inventory.wasm plugins/analytics.wasm plugins/email.wasm plugins/logging.wasm plugins/metrics.wasm plugins/audit.wasm \
+WASM = plugins/inventory.wasm plugins/analytics.wasm plugins/email.wasm plugins/logging.wasm plugins/metrics.wasm plugins/audit.wasm plugins/notification.wasm \
        examples/01-hello-subscriber/plugins/hello.wasm \
        internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/planted.wasm \
        runtime/testdata/ledger.wasm runtime/testdata/ledger-broken.wasm \
@@ -28,6 +28,7 @@ $(ASC): sdk/assemblyscript/package-lock.json | wasm-tools
 wasm: wasm-tools $(ASC)
 	$(CLANG_WASM) -o plugins/inventory.wasm plugins/inventory/inventory.c
 	$(CLANG_WASM) -o plugins/logging.wasm plugins/logging/logging.c
+	$(ASC_WASM) -o plugins/notification.wasm plugins/notification/notification.ts
 	$(CLANG_WASM) -o examples/01-hello-subscriber/plugins/hello.wasm examples/01-hello-subscriber/hello.c
 	$(CLANG_WASM) -o internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe.c
 	$(CLANG_WASM) -DVERSION='"2"' -o internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/probe.c

@@ -39,12 +39,12 @@ func (m memory) Scan(prefix, after []byte, fn func(key, value []byte) bool) erro
 // its memory is a cache.
 func TestFreshInstances(t *testing.T) {
 	var events []abi.Event
-	for i, ev := range shop.Generate(shop.Options{Seed: 5, Orders: 60, Poison: true}) {
+	for i, ev := range shop.Generate(shop.Options{Seed: 5, Orders: 60, Requests: 60, Poison: true}) {
 		events = append(events, abi.Event{
 			Seq: abi.Seq(i + 1), Topic: ev.Topic, Key: ev.Key, ID: ev.ID, Source: ev.Source, Time: ev.Time.UnixNano(), Data: ev.Data, Attempt: 1,
 		})
 	}
-	for _, name := range []string{"analytics", "inventory", "email"} {
+	for _, name := range []string{"analytics", "inventory", "email", "logging", "metrics", "audit", "notification"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			wasm, err := fs.ReadFile(plugins.FS, name+".wasm")
@@ -71,6 +71,14 @@ func TestFreshInstances(t *testing.T) {
 	}
 }
 
+// freshConf is the config of every guest; none reads what is another's.
+var freshConf = map[string]string{
+	"opening_stock": "500", "low_stock": "50", "http.request.completed.to": "ops@shop.test", "http.request.completed.when": "status=503",
+	"rules": "slow,all", "slow.topic": "http.request.completed", "slow.channel": "sms", "slow.to": "{route}", "slow.text": "{duration_us} {user}",
+	"slow.when": "status=200", "slow.throttle": "2/1d", "slow.digest": "true",
+	"all.topic": "orders.*", "all.channel": "chat", "all.to": "#orders", "all.text": "{order} {country} {lines}", "checkpoint": "10",
+}
+
 // story returns what came of each event, and the state at the end.
 func story(t *testing.T, m *sandbox.Module, events []abi.Event, fresh bool) (told []string) {
 	t.Helper()
@@ -80,7 +88,7 @@ func story(t *testing.T, m *sandbox.Module, events []abi.Event, fresh bool) (tol
 		if instance == nil {
 			var err error
 			if instance, err = m.Instantiate(context.Background(), sandbox.Config{
-				Subscriber: "s", Grants: func(string) bool { return true }, Conf: map[string]string{"opening_stock": "500", "low_stock": "50"},
+				Subscriber: "s", Grants: func(string) bool { return true }, Conf: freshConf,
 				Limits: sandbox.Limits{Fuel: 10_000_000_000, Time: 1 << 40},
 			}, state); err != nil {
 				t.Fatal(err)

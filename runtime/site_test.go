@@ -31,6 +31,25 @@ config = { levels = "inventory.low=warn,inventory.rejected=warn,http.**=debug,**
 limits = { time = "20s" }
 
 [[subscriber]]
+name   = "notification"
+module = "notification.wasm"
+topics = ["inventory.low", "http.request.completed"]
+emits  = ["$effect.chat.send", "$effect.sms.send"]
+limits = { time = "20s" }
+[subscriber.config]
+rules              = "low,outage"
+"low.topic"        = "inventory.low"
+"low.channel"      = "chat"
+"low.to"           = "#stock"
+"low.text"         = "Order {order} made {skus} low"
+"outage.topic"     = "http.request.completed"
+"outage.channel"   = "sms"
+"outage.to"        = "ops"
+"outage.text"      = "{method} {route} failed with {status}"
+"outage.when"      = "status>=500"
+"outage.throttle"  = "3/1d"
+
+[[subscriber]]
 name   = "audit"
 module = "audit.wasm"
 topics = ["**"]

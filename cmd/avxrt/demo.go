@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,27 +28,30 @@ var demoRules = shop.Rules{OpeningStock: 500, LowStock: 50}
 
 type demoFlags struct {
 	nodeFlags
-	data   string
-	orders int
-	seed   uint64
-	once   bool
+	data     string
+	orders   int
+	requests int
+	seed     uint64
+	once     bool
 }
 
 func (a *app) demoVerb() *cobra.Command {
 	var f demoFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Run a node with three subscribers on generated orders",
-		Long: `Run a node with three subscribers that are inside of the binary (inventory in C, analytics in Rust, email
-in Go), publish generated orders to it, some of them poisonous, show what each subscriber does, and hold
-the totals against the generator's own count. Then it stays up, for pub, tail, sub, state and dlq in
-another terminal. With --once it works in a fresh folder and ends: 0 if the totals are right, else 1.`,
+		Short: "Run a node with the seven shipped subscribers on a generated shop",
+		Long: `Run a node with the seven subscribers that are inside of the binary (inventory and logging in C, analytics,
+metrics and audit in Rust, email in Go, notification in AssemblyScript), publish generated orders and
+requests to it, some of them poisonous, show what each subscriber does, and hold what they keep against
+the generator's own count, key by key. Then it stays up, for pub, tail, sub, state and dlq in another
+terminal. With --once it works in a fresh folder and ends: 0 if all is right, else 1.`,
 		Example: "  avxrt demo\n  avxrt demo --once --orders 5000",
 		Args:    args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), f) },
 	}
 	cmd.Flags().StringVar(&f.data, "data", "", "folder of the store (default .avxrt-demo; with --once a fresh one)")
-	cmd.Flags().IntVar(&f.orders, "orders", 1000, "how many events to publish")
+	cmd.Flags().IntVar(&f.orders, "orders", 1000, "how many events of orders to publish")
+	cmd.Flags().IntVar(&f.requests, "requests", 1000, "how many events of requests to publish")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "of the generator")
 	cmd.Flags().BoolVar(&f.once, "once", false, "check the totals and end")
 	f.add(cmd, "error")
@@ -61,6 +61,9 @@ another terminal. With --once it works in a fresh folder and ends: 0 if the tota
 func (a *app) demo(ctx context.Context, f demoFlags) error {
 	if f.orders < 8 || f.orders > 1_000_000 {
 		return &usageError{errors.New("--orders takes 8 to 1000000")}
+	}
+	if f.requests < 8 || f.requests > 1_000_000 {
+		return &usageError{errors.New("--requests takes 8 to 1000000")}
 	}
 	data, err := demoFolder(f)
 	if err != nil {
@@ -77,7 +80,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 	if err != nil {
 		return err
 	}
-	d := &demo{app: a, flags: f, data: data, events: shop.Generate(shop.Options{Seed: f.seed, Orders: f.orders, Poison: true})}
+	d := &demo{app: a, flags: f, data: data, events: shop.Generate(shop.Options{Seed: f.seed, Orders: f.orders, Requests: f.requests, Poison: true})}
 	return a.serve(ctx, f.nodeFlags, nodeOptions{
 		manifest: m, anyPort: f.once, job: d.run,
 		node: runtime.Options{ManifestText: demoManifest, Dir: ".", Modules: plugins.FS},
@@ -224,103 +227,18 @@ func (d *demo) line(published int, last bool) {
 		return
 	}
 	d.shown = time.Now()
-	b := fmt.Sprintf("published %d/%d", published, len(d.events))
+	b, emitted, dead := fmt.Sprintf("published %d/%d | handled:", published, len(d.events)), uint64(0), uint64(0)
 	for _, s := range d.node.Subscribers() {
-		b += fmt.Sprintf(" | %s %d handled %d emitted %d dead", s.Name, s.Handled, s.Emitted, s.DeadLetters)
+		b += fmt.Sprintf(" %s %d", s.Name, s.Handled)
+		emitted, dead = emitted+s.Emitted, dead+s.DeadLetters
 	}
+	b += fmt.Sprintf(" | %d emitted, %d dead", emitted, dead)
 	if d.live() && !last {
+		if width, _, err := term.GetSize(int(d.out.(*os.File).Fd())); err == nil && width > 0 && len(b) >= width {
+			b = b[:width-1] // a line that wraps cannot be written over
+		}
 		fmt.Fprint(d.out, "\r\x1b[K"+b)
 		return
 	}
 	d.say("%s", b)
-}
-
-// report prints what came out and returns how it differs from the generator's count.
-func (d *demo) report(ctx context.Context, took time.Duration, duplicates int) ([]string, error) {
-	got, err := shop.Collect(func(subscriber, prefix string) (map[string]int64, error) {
-		return d.numbers(ctx, subscriber, prefix)
-	})
-	if err != nil {
-		return nil, err
-	}
-	letters, err := d.letters(ctx, &got)
-	if err != nil {
-		return nil, err
-	}
-	w := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nanalytics (Rust)\tREVENUE")
-	for _, country := range sortedKeys(got.Revenue) {
-		fmt.Fprintf(w, "  %s\t%s\n", country, money(got.Revenue[country]))
-	}
-	fmt.Fprintln(w, "\t\n  DAY\tORDERS\tCANCELLED\tREVENUE")
-	for _, day := range sortedKeys(got.RevenueDay) {
-		fmt.Fprintf(w, "  %s\t%d\t%d\t%s\n", day, got.Orders[day], got.Cancelled[day], money(got.RevenueDay[day]))
-	}
-	fmt.Fprintf(w, "\ninventory (C)\t%d reserved\t%d rejected\t%d released\t%d low\n", got.Reserved, got.Rejected, got.Released, got.Low)
-	fmt.Fprintf(w, "email (Go)\t%d composed\t%d without customer\teffects wait in the outbox: this version has no providers\n", got.Mails, got.NoCustomer)
-	fmt.Fprintf(w, "\nDEAD LETTER\tSEQ\tREASON\tMESSAGE\n")
-	for _, l := range letters {
-		fmt.Fprintf(w, "  %s\t%d\t%s\t%s\n", l.Subscriber, l.Seq, l.Reason, printable(l.Message))
-	}
-	if err := w.Flush(); err != nil {
-		return nil, err
-	}
-	differ := shop.Expect(d.events, demoRules).Diff(got)
-	verdict := "equal to the generator's own count"
-	if len(differ) > 0 {
-		verdict = "NOT what the generator counted"
-	}
-	fmt.Fprintf(d.out, "\n%d events (%d were there already) in %v; totals %s\nData: %s\n", len(d.events), duplicates, took.Round(time.Millisecond), verdict, d.data)
-	if !d.flags.once {
-		fmt.Fprintln(d.out, "Next, in another terminal: avxrt sub ls; avxrt tail --from 1; avxrt dlq ls; ^C here ends the node.")
-	}
-	return differ, nil
-}
-
-// numbers reads the numbers of a subscriber below a prefix.
-func (d *demo) numbers(ctx context.Context, subscriber, prefix string) (map[string]int64, error) {
-	entries, err := d.node.State(ctx, subscriber, prefix, "", 10_000_000)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]int64{}
-	for _, e := range entries {
-		n, err := strconv.ParseInt(string(e.Value), 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("%s keeps %q under %s, which is no number", subscriber, e.Value, e.Key)
-		}
-		out[strings.TrimPrefix(string(e.Key), prefix)] = n
-	}
-	return out, nil
-}
-
-// letters reads the dead letters and counts them into got.
-func (d *demo) letters(ctx context.Context, got *shop.Totals) ([]runtime.DeadLetter, error) {
-	var all []runtime.DeadLetter
-	for _, s := range d.node.Subscribers() {
-		letters, err := d.node.DeadLetters(ctx, s.Name, 0, 10_000)
-		if err != nil {
-			return nil, err
-		}
-		got.DeadLetters[s.Name] = int64(len(letters))
-		all = append(all, letters...)
-	}
-	return all, nil
-}
-
-func sortedKeys(m map[string]int64) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-func money(cents int64) string {
-	sign := ""
-	if cents < 0 {
-		sign, cents = "-", -cents
-	}
-	return fmt.Sprintf("%s%d.%02d", sign, cents/100, cents%100)
 }

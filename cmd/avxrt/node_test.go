@@ -168,9 +168,44 @@ func (n *node) checkTotals(t *testing.T, want shop.Totals) {
 		}
 		got.DeadLetters[name] = int64(len(letters))
 	}
-	if diff := want.Diff(got); len(diff) > 0 {
+	diff, err := n.siteDiff()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff = append(diff, want.Diff(got)...); len(diff) > 0 {
 		t.Fatalf("totals differ:\n%s", strings.Join(diff, "\n"))
 	}
+}
+
+// siteDiff holds the whole state of the subscribers that see requests and what others emit
+// against the shop's own count over the node's log.
+func (n *node) siteDiff() ([]string, error) {
+	var events []shop.Event
+	err := n.client.Tail(context.Background(), client.TailOptions{Topics: []string{"**"}, From: 1}, func(raw []byte) error {
+		ev, err := cloudevents.ParseJSON(raw)
+		if err != nil {
+			return err
+		}
+		ev = ev.Clone()
+		events = append(events, shop.Event{Topic: ev.Topic, Key: ev.Key, Time: time.Unix(0, ev.Time), Data: ev.Data})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return shop.ExpectSite(events).Diff(func(subscriber, prefix string) (map[string]string, error) {
+		out := map[string]string{}
+		for after := ""; ; {
+			page, err := n.client.State(context.Background(), subscriber, prefix, after, 5000)
+			for _, e := range page {
+				out[e.Key] = e.Value
+			}
+			if err != nil || len(page) < 5000 {
+				return out, err
+			}
+			after = page[len(page)-1].Key
+		}
+	})
 }
 
 // events returns what the log holds under the patterns, as JSON without the positions and

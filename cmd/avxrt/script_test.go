@@ -119,10 +119,11 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// writeOrders FILE real|SEED NUMBER writes orders as CloudEvents, one a line.
+// writeOrders FILE real|SEED NUMBER [REQUESTS] writes orders, and requests of the shop's web
+// site, as CloudEvents, one a line.
 func writeOrders(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: orders FILE real | orders FILE SEED NUMBER")
+		ts.Fatalf("usage: orders FILE real | orders FILE SEED NUMBER [REQUESTS]")
 	}
 	if args[1] == "real" {
 		text, err := os.ReadFile(realOrders)
@@ -134,8 +135,13 @@ func writeOrders(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	number, err := strconv.Atoi(args[2])
 	ts.Check(err)
+	requests := 0
+	if len(args) > 3 {
+		requests, err = strconv.Atoi(args[3])
+		ts.Check(err)
+	}
 	var text []byte
-	for _, o := range shop.Generate(shop.Options{Seed: seed, Orders: number, Poison: true}) {
+	for _, o := range shop.Generate(shop.Options{Seed: seed, Orders: number, Requests: requests, Poison: true}) {
 		ev := toEvent(o)
 		text = append(cloudevents.AppendJSON(text, &ev), '\n')
 	}
@@ -162,7 +168,9 @@ func checkScriptTotals(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		got.DeadLetters[name] = int64(len(letters))
 	}
-	if diff := want.Diff(got); len(diff) > 0 {
+	diff, err := n.siteDiff()
+	ts.Check(err)
+	if diff = append(diff, want.Diff(got)...); len(diff) > 0 {
 		ts.Fatalf("totals differ:\n%s", strings.Join(diff, "\n"))
 	}
 }

@@ -54,16 +54,24 @@ func (a *app) withStore(dir string, acceptLoss bool, job func(*log.Log) error) (
 
 func (a *app) verifyVerb() *cobra.Command {
 	var acceptLoss bool
+	var chain auditFlags
 	cmd := &cobra.Command{
 		Use: "verify DATA", Short: "Read a whole store and check it",
 		Long: `Read every event and row of a store that no node has open, and check the checksums, the chain
 of the log and its end. A running node verifies its log in the background by itself.
 
-Exit code 0: everything is as it was written. 1: something is damaged or missing; each range is
-named. With --accept-loss the store is opened without what is missing at its end, for ever.`,
-		Example: "  avxrt verify data\n  avxrt verify /backups/monday\n  avxrt verify data --accept-loss",
+With --audit it also holds the log against the chain of digests that a subscriber with the module
+audit.wasm kept, and names each event that was changed since, even where every checksum was put right.
+
+Exit code 0: everything is as it was written. 1: something is damaged, missing or changed; each place
+is named. With --accept-loss the store is opened without what is missing at its end, for ever.`,
+		Example: "  avxrt verify data\n  avxrt verify /backups/monday\n  avxrt verify data --audit audit --topics '**'\n  avxrt verify data --accept-loss",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			audited, err := chain.options()
+			if err != nil {
+				return err
+			}
 			return a.withStore(args[0], acceptLoss, func(l *log.Log) error {
 				bar := a.progress(int64(l.Head()))
 				at := abi.Seq(0)
@@ -82,11 +90,15 @@ named. With --accept-loss the store is opened without what is missing at its end
 					return fmt.Errorf("%d places are damaged", n)
 				}
 				fmt.Fprintf(a.out, "whole: events %d to %d in %d chunks, %d other rows\n", report.From, report.To, report.Chunks, report.Rows)
-				return nil
+				if chain.subscriber == "" {
+					return nil
+				}
+				return a.verifyAudit(l, args[0], chain.subscriber, audited)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&acceptLoss, "accept-loss", false, "open it although events are missing at the end, and forget them")
+	chain.add(cmd)
 	return cmd
 }
 

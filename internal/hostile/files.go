@@ -30,7 +30,7 @@ func Bombs() []Bomb {
 		Bomb{"empty-types", []byte(header + "\x01" + string(u(60_004)) + string(u(30_000)) + string(repeat(20_000, []byte{0x60, 0, 0})))},
 		Bomb{"nested", plain(repeatNested(20_000))},
 		Bomb{"compile-locals", liveLocals(4000)},
-		Bomb{"compile-fewer-locals", liveLocals(2200)},
+		Bomb{"compile-fewer-locals", liveLocals(1600)},
 		Bomb{"compile-large", plain(repeat(400_000, code(get(0), i32(3), 0x6a, set(0))))},
 		Bomb{"compile-switch", plain(code(bigSwitch(20_000)))},
 	)

@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"internal/sandbox":        {"abi", "internal/wasmbin"},
 	"internal/manifest":       {"abi", "router"},
 	"internal/trial":          {"abi", "router", "internal/sandbox"},
+	"internal/build":          {"internal/manifest"},
 	"log":                     {"abi", "internal/cloudevents"},
 	"internal/audit":          {"abi", "log"},
 	"runtime":                 {"abi", "router", "log", "internal/delivery", "internal/sandbox", "internal/manifest", "internal/rehearsal"},

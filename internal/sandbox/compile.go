@@ -19,7 +19,7 @@ import (
 
 // Bounds of one compilation in a child.
 const (
-	compileBase   = 2 * time.Second // of processor time
+	compileBase   = time.Second     // of processor time
 	compilePerMiB = 3 * time.Second // of code
 	compileMost   = 60 * time.Second
 	compileMemory = 512 << 20 // bytes of data

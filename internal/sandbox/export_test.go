@@ -18,3 +18,10 @@ func (m *Module) HeapBytes() int64 { return heapBytes(&m.info) }
 
 // StackKept is the constant.
 const StackKept = stackKept
+
+// Holds says whether the place has an instance.
+func (p *Place) Holds() bool {
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	return p.left != nil
+}

@@ -2,11 +2,9 @@ package sandbox_test
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	goruntime "runtime"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -349,49 +347,4 @@ func victimP99(t *testing.T, m *sandbox.Module, events int, neighbour func()) ti
 	<-ended
 	slices.Sort(late)
 	return late[max(events*99/100-1, 0)]
-}
-
-// TestReplay is P11 within one machine: the same events and module give the same bytes, on
-// both engines and again, with the same fuel on fresh instances.
-func TestReplay(t *testing.T) {
-	p := fault.Prove(t, "P11", "random logs run on both engines and again", "the same log and module give the same state, byte for byte, and the same fuel")
-	modules := map[string]*sandbox.Module{}
-	for name, e := range engines(t) {
-		modules[name] = load(t, e, probe)
-	}
-	r := p.Rand()
-	scripts := cutScripts()
-	history := func(m *sandbox.Module, events []string) string {
-		var b strings.Builder
-		state := memState{"k": "v"}
-		for n, script := range events {
-			i, err := m.Instantiate(context.Background(), testConfig, state)
-			if err != nil {
-				t.Fatal(err)
-			}
-			result := i.Run(context.Background(), sandbox.Batch{Next: feed(abi.Seq(n+1), script), State: state})
-			_ = i.Close(context.Background())
-			state.apply(result.Writes)
-			fmt.Fprintf(&b, "%s fuel %d\n", printResult(result), result.Fuel)
-		}
-		return fmt.Sprint(b.String(), state)
-	}
-	for range fault.Size(t, 200, 10_000) {
-		events := make([]string, 1+r.IntN(20))
-		for n := range events {
-			events[n] = scripts[r.IntN(len(scripts))]
-		}
-		first := history(modules["compiler"], events)
-		for _, name := range []string{"interpreter", "compiler"} {
-			if again := history(modules[name], events); again != first {
-				t.Fatalf("%s:\n%s\nfirst:\n%s", name, again, first)
-			}
-		}
-		p.Injected(1)
-		if other := history(modules["compiler"], append(events, "rand;set r 1")); other != first {
-			continue
-		}
-		t.Fatal("another log gave the same history")
-	}
-	p.Breach() // an event more is noticed in each round
 }

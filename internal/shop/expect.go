@@ -40,6 +40,9 @@ func Expect(events []Event, rules Rules) Totals {
 			if _, good := readRequest(ev); ev.Topic == TopicRequest && !good {
 				t.DeadLetters["analytics"]++
 				t.DeadLetters["metrics"]++
+				if !json.Valid(ev.Data) {
+					t.DeadLetters["notification"]++
+				}
 			}
 			continue
 		}

@@ -7,10 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// Site is the whole state, key by key, that subscribers must end with: metrics and logging,
-// and of analytics what it keeps of requests.
+// Site is the whole state, key by key, that subscribers must end with: metrics, logging and
+// notification, and of analytics what it keeps of requests.
 type Site map[string]map[string]string
 
 // SitePrefixes begin the keys of analytics that are part of a [Site].
@@ -19,16 +20,17 @@ var SitePrefixes = []string{
 }
 
 // ExpectSite works out what comes of the events of a log, in its order, those that
-// subscribers emitted among them, where metrics and logging have the pattern ** and the
-// config of the demo.
+// subscribers emitted among them, where the subscribers have the patterns and the config of
+// the demo.
 func ExpectSite(events []Event) Site {
-	s := &site{analytics: map[string]string{}, metrics: map[string]string{}, logging: map[string]string{"metric/redactions_total": "0"}}
+	s := &site{analytics: map[string]string{}, metrics: map[string]string{}, logging: map[string]string{}, notification: map[string]string{}}
 	for _, ev := range events {
 		if strings.HasPrefix(ev.Topic, "$") {
 			continue // ** does not match it
 		}
 		s.log(ev)
 		q, good := readRequest(ev)
+		s.notify(ev, q) // which reads the status alone
 		if ev.Topic == TopicRequest && !good {
 			continue
 		}
@@ -40,13 +42,10 @@ func ExpectSite(events []Event) Site {
 			s.visit(ev, q)
 		}
 	}
-	if s.logging["metric/redactions_total"] == "0" {
-		delete(s.logging, "metric/redactions_total")
-	}
-	return Site{"analytics": s.analytics, "metrics": s.metrics, "logging": s.logging}
+	return Site{"analytics": s.analytics, "metrics": s.metrics, "logging": s.logging, "notification": s.notification}
 }
 
-type site struct{ analytics, metrics, logging map[string]string }
+type site struct{ analytics, metrics, logging, notification map[string]string }
 
 // add adds to a number that is kept as text.
 func add(m map[string]string, key string, n int64) {
@@ -167,6 +166,32 @@ func (s *site) visit(ev Event, q Request) {
 	if q.Method+" "+q.Route == "POST /orders" && s.analytics[converted] == "" {
 		s.analytics[converted] = "1"
 		add(s.analytics, "conversions/"+q.Experiment+"\t"+s.analytics[exposed], 1)
+	}
+}
+
+// notify tells of every SKU that runs low, and of failed requests three times a day.
+func (s *site) notify(ev Event, q Request) {
+	told := func(outcome, rule string) {
+		add(s.notification, fmt.Sprintf("metric/notifications_total{outcome=%q,rule=%q}", outcome, rule), 1)
+	}
+	switch {
+	case ev.Topic == "inventory.low":
+		told("sent", "low")
+	case q.Status >= 500:
+		const window = "window/outage\tops"
+		var start, sent, held int64
+		_, _ = fmt.Sscan(s.notification[window], &start, &sent, &held) // none at first
+		if at := ev.Time.UnixNano(); at >= start+24*int64(time.Hour) {
+			start, sent, held = at, 0, 0
+		}
+		if sent < 3 {
+			sent++
+			told("sent", "outage")
+		} else {
+			held++
+			told("held", "outage")
+		}
+		s.notification[window] = fmt.Sprintf("%d %d %d", start, sent, held)
 	}
 }
 

@@ -194,11 +194,11 @@ export class Buf {
 
   /** Appends v / 10^places: decimal(1250, 2) is 12.50. */
   decimal(v: i64, places: i32): this {
+    if (places == 0) return this.int(v);
     let u = v < 0 ? 0 - <u64>v : <u64>v, unit: u64 = 1;
     for (let i = 0; i < places; i++) unit *= 10;
     if (v < 0) this.byte(0x2d);
     this.int(u / unit);
-    if (places == 0) return this;
     this.byte(0x2e);
     for (u %= unit; places > 0; places--) {
       unit /= 10;

@@ -19,11 +19,16 @@
  * Nothing here allocates but the receive buffer, which grows to the largest event seen.
  * Slices point into that buffer and are valid during handle.
  *
+ * Natively the host is avx_fake.h or a test of yours, and handlers are ordinary functions.
+ *
  * Licence: MIT OR Apache-2.0. */
 #ifndef AVX_H
 #define AVX_H
 #include <stddef.h>
 #include <stdint.h>
+#ifndef __wasm__
+#include <stdlib.h>
+#endif
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -47,6 +52,13 @@ static inline int avx_eq(avx_str s, const char *z) {
     uint32_t i = 0;
     while (i < s.n && z[i] && s.p[i] == z[i]) i++;
     return i == s.n && !z[i];
+}
+
+/* avx_starts says whether s begins with z. */
+static inline int avx_starts(avx_str s, const char *z) {
+    uint32_t n = avx_len(z);
+    s.n = s.n < n ? s.n : n;
+    return avx_eq(s, z);
 }
 
 /* ---- status and verdicts ------------------------------------------------------------ */
@@ -130,6 +142,19 @@ static inline void avx_decode(const unsigned char *b, avx_event *ev) {
     }
 }
 
+/* avx_header finds the first header of that name; its p is 0 if there is none. */
+static inline avx_str avx_header(const avx_event *ev, const char *name) {
+    const unsigned char *h = (const unsigned char *)ev->headers.p;
+    uint32_t left = ev->headers.n;
+    while (left >= 4) {
+        uint32_t k = (uint32_t)avx_load(h, 2), v = (uint32_t)avx_load(h + 2, 2);
+        if (left - 4 < k + v) break;
+        if (avx_eq(avx_slice(h + 4, k), name)) return avx_slice(h + 4 + k, v);
+        h += 4 + k + v; left -= 4 + k + v;
+    }
+    return avx_slice(0, 0);
+}
+
 /* ---- bytes being built -------------------------------------------------------------- */
 
 /* avx_buf is a buffer of yours that is written from the front. full is set, and nothing
@@ -152,6 +177,22 @@ static inline void avx_puti(avx_buf *b, int64_t v) {
     do { d[--i] = (char)('0' + u % 10); u /= 10; } while (u);
     if (v < 0) avx_put(b, "-", 1);
     avx_put(b, d + i, (uint32_t)(20 - i));
+}
+
+/* avx_put_decimal writes v / 10^places: 1250 with 2 is 12.50. */
+static inline void avx_put_decimal(avx_buf *b, int64_t v, int places) {
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v, unit = 1;
+    char c; int i;
+    if (!places) { avx_puti(b, v); return; }
+    for (i = 0; i < places; i++) unit *= 10;
+    if (v < 0) avx_put(b, "-", 1);
+    avx_puti(b, (int64_t)(u / unit));
+    avx_put(b, ".", 1);
+    for (u %= unit; places-- > 0;) {
+        unit /= 10;
+        c = (char)('0' + u / unit % 10);
+        avx_put(b, &c, 1);
+    }
 }
 
 /* avx_putj writes s as a JSON string with quotes. */
@@ -190,7 +231,20 @@ static inline int avx_int(avx_str s, int64_t *out) {
 /* avx_fail gives the verdict on the event in hand; return from handle afterwards. */
 static inline void avx_fail(int32_t code, const char *why) { avx1_fail(code, why, (int32_t)avx_len(why)); }
 static inline void avx_fail_str(int32_t code, avx_str why) { avx1_fail(code, why.p, (int32_t)why.n); }
+static inline void avx_retry(const char *why) { avx_fail(AVX_RETRY, why); }   /* again later, with the back-off of the manifest */
+static inline void avx_reject(const char *why) { avx_fail(AVX_REJECT, why); } /* it will never work: a dead letter now */
+static inline void avx_skip(const char *why) { avx_fail(AVX_SKIP, why); }     /* not for this subscriber; nothing is kept */
+static inline void avx_stop(const char *why) { avx_fail(AVX_STOP, why); }     /* stop the subscriber at this event */
+
 static inline void avx_log(int32_t level, const char *msg) { avx1_log(level, msg, (int32_t)avx_len(msg)); }
+static inline void avx_log_str(int32_t level, avx_str msg) { avx1_log(level, msg.p, (int32_t)msg.n); }
+static inline int64_t avx_now(void) { return avx1_now(); } /* the event's time, nanoseconds since 1970 UTC */
+
+/* avx_rand fills buf with randomness that is the same whenever this event is handled. Make no secrets from it. */
+static inline void avx_rand(void *buf, uint32_t n) { avx1_rand(buf, (int32_t)n); }
+
+/* avx_reply answers a command, query or HTTP frame. */
+static inline int32_t avx_reply(avx_str data) { return avx1_reply(data.p, (int32_t)data.n); }
 
 /* avx_get returns the length of the value, AVX_NOT_FOUND, or more than cap if it does not fit. */
 static inline int32_t avx_get(avx_str key, void *buf, uint32_t cap) { return avx1_kv_get(key.p, (int32_t)key.n, buf, (int32_t)cap); }
@@ -210,33 +264,177 @@ static inline int32_t avx_set_int(avx_str key, int64_t v) {
     return avx_set(key, avx_done(&b));
 }
 
+/* avx_add adds to a number, which begins at 0; AVX_INVALID, and nothing written, if the sum needs more than 64 bits. */
+static inline int32_t avx_add(avx_str key, int64_t delta) {
+    int64_t sum = 0;
+    if (__builtin_add_overflow(avx_get_int(key, 0), delta, &sum)) return AVX_INVALID;
+    return avx_set_int(key, sum);
+}
+
+/* avx_scan goes over the keys that begin with a prefix, ascending, in a buffer of yours:
+ *
+ *   avx_scan s = avx_scan_of(AVX_STR("stock/"), page, sizeof page);
+ *   while (avx_scan_next(&s)) total(s.key, s.value);
+ *
+ * key and value are valid until the next avx_scan_next. err is a status in the end: 0, or
+ * AVX_TOO_LARGE if a key and its value, with 8 bytes more, do not fit into the buffer. */
+typedef struct { avx_str key, value; int32_t err; avx_str prefix; char *page; uint32_t cap, n, at; char after[1024]; } avx_scan;
+
+static inline avx_scan avx_scan_of(avx_str prefix, void *page, uint32_t cap) {
+    avx_scan s;
+    s.key = s.value = avx_slice(0, 0); s.err = 0; s.prefix = prefix;
+    s.page = (char *)page; s.cap = cap; s.n = s.at = 0;
+    return s;
+}
+
+static inline int avx_scan_next(avx_scan *s) {
+    const unsigned char *p;
+    if (s->at == s->n) {
+        int32_t n;
+        if (s->err) return 0;
+        avx_copy(s->after, s->key.p, s->key.n);
+        n = avx1_kv_scan(s->prefix.p, (int32_t)s->prefix.n, s->after, (int32_t)s->key.n, s->page, (int32_t)s->cap);
+        if (n > (int32_t)s->cap) n = AVX_TOO_LARGE;
+        if (n < 0) s->err = n;
+        if (n <= 0) return 0;
+        s->n = (uint32_t)n; s->at = 0;
+    }
+    p = (const unsigned char *)s->page + s->at;
+    s->key = avx_slice(p + 8, (uint32_t)avx_load(p, 4));
+    s->value = avx_slice(s->key.p + s->key.n, (uint32_t)avx_load(p + 4, 4));
+    s->at += 8 + s->key.n + s->value.n;
+    return 1;
+}
+
+/* avx_conf reads a value of the manifest's config: its length, AVX_NOT_FOUND, or more than cap if it does not fit. */
+static inline int32_t avx_conf(const char *key, void *buf, uint32_t cap) { return avx1_conf(key, (int32_t)avx_len(key), buf, (int32_t)cap); }
+
 static inline int64_t avx_conf_int(const char *key, int64_t absent) {
     char d[24]; int64_t v;
-    int32_t n = avx1_conf(key, (int32_t)avx_len(key), d, sizeof d);
+    int32_t n = avx_conf(key, d, sizeof d);
     return n >= 0 && n <= (int32_t)sizeof d && avx_int(avx_slice(d, (uint32_t)n), &v) ? v : absent;
 }
 
-/* avx_frame writes an event to emit into buf and returns its length, 0 if it does not fit. */
-static inline uint32_t avx_frame(void *buf, uint32_t cap, avx_str topic, avx_str key, avx_str content_type, avx_str headers, avx_str data) {
+/* avx_draft is an event to emit, with everything that one can have. Clear it with {0} or
+ * avx_draft_of, set what there is to say, and avx_stage it. */
+typedef struct {
+    avx_str topic, key, data;
+    avx_str content_type; /* empty: JSON */
+    avx_str headers;      /* of avx_put_header */
+    uint64_t version;     /* that it must become in the stream of its key; 1: the first; 0: any */
+    int64_t time;         /* at which it is appended, nanoseconds since 1970 UTC, which makes it a timer; 0: now */
+} avx_draft;
+
+static inline avx_draft avx_draft_of(avx_str topic, avx_str key, avx_str data) {
+    avx_draft d;
+    d.topic = topic; d.key = key; d.data = data;
+    d.content_type = d.headers = avx_slice(0, 0);
+    d.version = 0; d.time = 0;
+    return d;
+}
+
+/* avx_put_header appends a header to those of a draft; each of its parts has at most 65,535 bytes. */
+static inline void avx_put_header(avx_buf *b, avx_str name, avx_str value) {
+    unsigned char n[4];
+    if (name.n > 0xffff || value.n > 0xffff || name.n + value.n + 4 > b->cap - b->n) { b->full = 1; return; }
+    avx_store(n, name.n, 2); avx_store(n + 2, value.n, 2);
+    avx_put(b, n, 4); avx_put(b, name.p, name.n); avx_put(b, value.p, value.n);
+}
+
+/* avx_frame writes a draft as a frame into buf and returns its length, 0 if it does not fit. */
+static inline uint32_t avx_frame(void *buf, uint32_t cap, const avx_draft *d) {
     unsigned char *b = (unsigned char *)buf;
     avx_str parts[7];
     uint64_t total = AVX_HEADER_LEN;
     int i; uint32_t j;
     avx_buf w = avx_buffer(buf, cap);
-    parts[0] = topic; parts[1] = key; parts[2] = avx_slice(0, 0); parts[3] = parts[2];
-    parts[4] = content_type; parts[5] = headers; parts[6] = data;
+    parts[0] = d->topic; parts[1] = d->key; parts[2] = avx_slice(0, 0); parts[3] = parts[2];
+    parts[4] = d->content_type; parts[5] = d->headers; parts[6] = d->data;
     for (i = 0; i < 7; i++) total += parts[i].n;
     if (total > cap) return 0;
     for (j = 0; j < AVX_HEADER_LEN; j++) b[j] = 0;
     avx_store(b + AVX_OFF_TOTAL, total, 4);
     avx_store(b + AVX_OFF_HLEN, AVX_HEADER_LEN, 2);
-    avx_store(b + AVX_OFF_KIND, 1, 2);
+    avx_store(b + AVX_OFF_KIND, AVX_KIND_EVENT, 2);
+    avx_store(b + AVX_OFF_VERSION, d->version, 8);
+    avx_store(b + AVX_OFF_TIME, (uint64_t)d->time, 8);
     w.n = AVX_HEADER_LEN;
     for (i = 0; i < 7; i++) {
         avx_store(b + AVX_OFF_TOPIC + 4 * i, parts[i].n, 4);
         avx_put(&w, parts[i].p, parts[i].n);
     }
     return (uint32_t)total;
+}
+
+/* avx_grow returns fresh memory; 0 if the limit is reached. What it replaces is not reused:
+ * buffers double, so the sum stays below twice the largest. */
+#ifdef __wasm__
+extern unsigned char __heap_base;
+static inline unsigned char *avx_grow(uint32_t want, uint32_t *cap) {
+    static unsigned char *at, *end;
+    uint32_t need = want + want / 2 + 65536;
+    unsigned char *p;
+    if (!at) { at = &__heap_base; end = (unsigned char *)(__builtin_wasm_memory_size(0) << 16); }
+    if (need > (uint32_t)(end - at)) {
+        uint32_t pages = (need - (uint32_t)(end - at) + 65535) >> 16;
+        if (__builtin_wasm_memory_grow(0, pages) == (size_t)-1) return 0;
+        end += pages << 16;
+    }
+    p = at;
+    at += need;
+    *cap = need;
+    return p;
+}
+#else
+static inline unsigned char *avx_grow(uint32_t want, uint32_t *cap) {
+    *cap = want + want / 2 + 65536;
+    return (unsigned char *)malloc(*cap);
+}
+#endif
+
+/* avx_stage stages an event; 0 or a negative status. */
+static inline int32_t avx_stage(const avx_draft *d) {
+    static unsigned char *out;
+    static uint32_t cap;
+    uint64_t want = (uint64_t)AVX_HEADER_LEN + d->topic.n + d->key.n + d->content_type.n + d->headers.n + d->data.n;
+    if (want > 1u << 30) return AVX_TOO_LARGE;
+    if (want > cap) {
+        out = avx_grow((uint32_t)want, &cap);
+        if (!out) { cap = 0; return AVX_TOO_LARGE; }
+    }
+    return avx1_emit(out, (int32_t)avx_frame(out, cap, d));
+}
+
+/* avx_emit stages an event with JSON data; 0 or a negative status. */
+static inline int32_t avx_emit(avx_str topic, avx_str key, avx_str data) {
+    avx_draft d = avx_draft_of(topic, key, data);
+    return avx_stage(&d);
+}
+
+/* avx_emit_as stages an event with a content type and headers of avx_put_header. */
+static inline int32_t avx_emit_as(avx_str topic, avx_str key, avx_str content_type, avx_str headers, avx_str data) {
+    avx_draft d = avx_draft_of(topic, key, data);
+    d.content_type = content_type; d.headers = headers;
+    return avx_stage(&d);
+}
+
+/* avx_timer stages an event that is appended at a time (nanoseconds since 1970; avx_now is
+ * the present) and comes with kind 4. The subscriber has one timer of each name, at most 255
+ * bytes: the next one replaces it, avx_cancel takes it out. An empty name is none. */
+static inline int32_t avx_timer(avx_str name, int64_t time, avx_str topic, avx_str key, avx_str data) {
+    char space[300];
+    avx_buf h = avx_buffer(space, sizeof space);
+    avx_draft d = avx_draft_of(topic, key, data);
+    if (name.n > 255) return AVX_TOO_LARGE;
+    if (name.n) avx_put_header(&h, AVX_STR("timer"), name);
+    d.headers = avx_done(&h);
+    d.time = time;
+    return avx_stage(&d);
+}
+
+/* avx_cancel takes out the timer of that name; there need be none. */
+static inline int32_t avx_cancel(avx_str name) {
+    return avx_timer(name, 0, avx_slice(0, 0), avx_slice(0, 0), avx_slice(0, 0));
 }
 
 /* ---- JSON, read as a stream ---------------------------------------------------------- */
@@ -283,7 +481,8 @@ static inline int avx_json_open(avx_json *j, char c) {
 }
 
 static inline int avx_json_object(avx_json *j) { return avx_json_open(j, '{'); }
-static inline int avx_json_array(avx_json *j) { return avx_json_open(j, '['); }
+static inline int avx_json_list(avx_json *j) { return avx_json_open(j, '['); }
+#define avx_json_array avx_json_list /* its older name */
 
 /* avx_json_more steps over a comma; 0 at the closing bracket, which it takes. */
 static inline int avx_json_more(avx_json *j, char close) {
@@ -412,10 +611,43 @@ static inline int avx_json_int(avx_json *j, int64_t *v) {
     return 1;
 }
 
+/* avx_json_decimal reads a number times 10^places: with 2, 12.5 is 1250. An exponent, digits
+ * behind the places that are not 0, and more than 64 bits are errors. */
+static inline int avx_json_decimal(avx_json *j, int places, int64_t *v) {
+    avx_str text; int whole, minus; uint64_t u = 0; int left = -1; uint32_t i;
+    if (!avx_json_number(j, &text, &whole)) return 0;
+    minus = text.p[0] == '-';
+    for (i = (uint32_t)minus; i < text.n; i++) {
+        unsigned d = (unsigned char)text.p[i] - '0';
+        if (text.p[i] == '.') { left = places; continue; }
+        if (d > 9 || (left == 0 && d)) return avx_json_bad(j); /* an exponent, or too many digits */
+        if (left == 0) continue;
+        if (u > (UINT64_MAX - d) / 10) return avx_json_bad(j);
+        u = u * 10 + d;
+        if (left > 0) left--;
+    }
+    for (left = left < 0 ? places : left; left > 0; left--) {
+        if (u > UINT64_MAX / 10) return avx_json_bad(j);
+        u *= 10;
+    }
+    if (u > (uint64_t)INT64_MAX + (uint64_t)minus) return avx_json_bad(j);
+    *v = minus ? (int64_t)(0 - u) : (int64_t)u;
+    return 1;
+}
+
 static inline int avx_json_word(avx_json *j, const char *z) {
     while (*z) if (j->p == j->end || *j->p++ != *z++) return avx_json_bad(j);
     return 1;
 }
+
+/* avx_json_bool reads true or false. */
+static inline int avx_json_bool(avx_json *j, int *v) {
+    *v = avx_json_peek(j) == 't';
+    return avx_json_word(j, *v ? "true" : "false");
+}
+
+/* avx_json_null takes a null if it is next. */
+static inline int avx_json_null(avx_json *j) { return avx_json_peek(j) == 'n' && avx_json_word(j, "null"); }
 
 /* avx_json_skip steps over any value. */
 static inline int avx_json_skip(avx_json *j) {
@@ -424,7 +656,7 @@ static inline int avx_json_skip(avx_json *j) {
     for (;;) {
         switch (avx_json_peek(j)) {
         case '{': if (!avx_json_object(j)) return 0; objects |= (uint64_t)1 << j->depth; break;
-        case '[': if (!avx_json_array(j)) return 0; objects &= ~((uint64_t)1 << j->depth); break;
+        case '[': if (!avx_json_list(j)) return 0; objects &= ~((uint64_t)1 << j->depth); break;
         case '"': if (!avx_json_string(j, &s)) return 0; break;
         case 't': if (!avx_json_word(j, "true")) return 0; break;
         case 'f': if (!avx_json_word(j, "false")) return 0; break;
@@ -453,6 +685,70 @@ static inline int avx_json_end(avx_json *j) {
     return !j->err && j->depth == 0 && j->p == j->end;
 }
 
+/* ---- JSON, written as a stream ------------------------------------------------------- */
+
+/* The writer puts the commas itself. It writes into a buffer of yours; buf.full is set, and
+ * the text is of no use, if it does not fit, or is nested more than 63 deep.
+ *
+ *   avx_json_writer w = avx_json_to(space, sizeof space);
+ *   avx_write_object(&w);
+ *   avx_write_key(&w, "order"); avx_write_string(&w, id);
+ *   avx_write_key(&w, "units"); avx_write_int(&w, 7);
+ *   avx_write_end(&w);
+ *   if (!w.buf.full) avx_emit(AVX_STR("orders.counted"), ev->key, avx_done(&w.buf)); */
+typedef struct { avx_buf buf; uint64_t lists, begun; int depth, bare; } avx_json_writer;
+
+static inline avx_json_writer avx_json_to(void *p, uint32_t cap) {
+    avx_json_writer w; w.buf = avx_buffer(p, cap); w.lists = w.begun = 0; w.depth = w.bare = 0; return w;
+}
+
+static inline void avx_write_comma(avx_json_writer *w) {
+    uint64_t bit = (uint64_t)1 << w->depth;
+    if (!w->bare && w->depth && w->begun & bit) avx_put(&w->buf, ",", 1);
+    w->begun |= bit;
+    w->bare = 0;
+}
+
+static inline void avx_write_open(avx_json_writer *w, const char *c, int list) {
+    uint64_t bit;
+    if (w->depth == AVX_JSON_DEPTH) { w->buf.full = 1; return; }
+    avx_write_comma(w);
+    avx_put(&w->buf, c, 1);
+    bit = (uint64_t)1 << ++w->depth;
+    w->begun &= ~bit;
+    w->lists = (w->lists & ~bit) | (uint64_t)list << w->depth;
+}
+
+static inline void avx_write_object(avx_json_writer *w) { avx_write_open(w, "{", 0); }
+static inline void avx_write_list(avx_json_writer *w) { avx_write_open(w, "[", 1); }
+
+/* avx_write_end ends the innermost object or list. */
+static inline void avx_write_end(avx_json_writer *w) {
+    if (!w->depth) { w->buf.full = 1; return; }
+    avx_put(&w->buf, w->lists >> w->depth & 1 ? "]" : "}", 1);
+    w->depth--;
+}
+
+static inline void avx_write_string(avx_json_writer *w, avx_str s) { avx_write_comma(w); avx_putj(&w->buf, s); }
+
+/* avx_write_key_str writes a key; its value comes next. */
+static inline void avx_write_key_str(avx_json_writer *w, avx_str name) {
+    avx_write_string(w, name);
+    avx_put(&w->buf, ":", 1);
+    w->bare = 1;
+}
+
+static inline void avx_write_key(avx_json_writer *w, const char *name) { avx_write_key_str(w, avx_slice(name, avx_len(name))); }
+static inline void avx_write_int(avx_json_writer *w, int64_t v) { avx_write_comma(w); avx_puti(&w->buf, v); }
+
+/* avx_write_decimal writes v / 10^places. */
+static inline void avx_write_decimal(avx_json_writer *w, int64_t v, int places) { avx_write_comma(w); avx_put_decimal(&w->buf, v, places); }
+
+/* avx_write_raw writes what is JSON already. */
+static inline void avx_write_raw(avx_json_writer *w, avx_str json) { avx_write_comma(w); avx_put(&w->buf, json.p, json.n); }
+static inline void avx_write_bool(avx_json_writer *w, int v) { avx_write_raw(w, v ? AVX_STR("true") : AVX_STR("false")); }
+static inline void avx_write_null(avx_json_writer *w) { avx_write_raw(w, AVX_STR("null")); }
+
 #ifdef __cplusplus
 }
 #endif
@@ -480,71 +776,9 @@ __attribute__((weak, no_builtin("memset"))) void *memset(void *to, int c, size_t
 #endif
 
 #define AVX_SMALL 65536
-extern unsigned char __heap_base;
 static unsigned char avx_small[AVX_SMALL];
-static unsigned char *avx_in = avx_small, *avx_out;
-static uint32_t avx_in_cap = AVX_SMALL, avx_out_cap;
-
-/* avx_grow returns fresh memory behind everything; 0 if the limit is reached. What it
- * replaces is not reused: buffers double, so the sum stays below twice the largest. */
-static inline unsigned char *avx_grow(uint32_t want, uint32_t *cap) {
-    static unsigned char *at, *end;
-    uint32_t need = want + want / 2 + 65536;
-    if (!at) { at = &__heap_base; end = (unsigned char *)(__builtin_wasm_memory_size(0) << 16); }
-    if (need > (uint32_t)(end - at)) {
-        uint32_t pages = (need - (uint32_t)(end - at) + 65535) >> 16;
-        if (__builtin_wasm_memory_grow(0, pages) == (size_t)-1) return 0;
-        end += pages << 16;
-    }
-    unsigned char *p = at;
-    at += need;
-    *cap = need;
-    return p;
-}
-
-/* avx_emit_as stages an event; 0 or a negative status. An empty content type means JSON. */
-static inline int32_t avx_emit_as(avx_str topic, avx_str key, avx_str content_type, avx_str headers, avx_str data) {
-    uint32_t want = AVX_HEADER_LEN + topic.n + key.n + content_type.n + headers.n + data.n;
-    if (want > avx_out_cap) {
-        avx_out = avx_grow(want, &avx_out_cap);
-        if (!avx_out) { avx_out_cap = 0; return AVX_TOO_LARGE; }
-    }
-    return avx1_emit(avx_out, (int32_t)avx_frame(avx_out, avx_out_cap, topic, key, content_type, headers, data));
-}
-
-static inline int32_t avx_emit(avx_str topic, avx_str key, avx_str data) {
-    return avx_emit_as(topic, key, avx_slice(0, 0), avx_slice(0, 0), data);
-}
-
-/* avx_timer stages an event that is appended at a time (nanoseconds since 1970; avx1_now() is
- * the present) and comes with kind 4. The subscriber has one timer of each name, at most 255
- * bytes: the next one replaces it, avx_cancel takes it out. An empty name is none. */
-static inline int32_t avx_timer(avx_str name, int64_t time, avx_str topic, avx_str key, avx_str data) {
-    char space[300];
-    avx_buf h = avx_buffer(space, sizeof space);
-    uint32_t n;
-    if (name.n > 255) return AVX_TOO_LARGE;
-    if (name.n) {
-        avx_store((unsigned char *)space, 5, 2);
-        avx_store((unsigned char *)space + 2, name.n, 2);
-        h.n = 4;
-        avx_puts(&h, "timer");
-        avx_put(&h, name.p, name.n);
-    }
-    n = AVX_HEADER_LEN + topic.n + key.n + h.n + data.n;
-    if (n > avx_out_cap) {
-        avx_out = avx_grow(n, &avx_out_cap);
-        if (!avx_out) { avx_out_cap = 0; return AVX_TOO_LARGE; }
-    }
-    n = avx_frame(avx_out, avx_out_cap, topic, key, avx_slice(0, 0), avx_done(&h), data);
-    if (n) avx_store(avx_out + AVX_OFF_TIME, (uint64_t)time, 8);
-    return avx1_emit(avx_out, (int32_t)n);
-}
-
-/* avx_cancel takes out the timer of that name; there need be none. */
-static inline int32_t avx_cancel(avx_str name) {
-    return avx_timer(name, 0, avx_slice(0, 0), avx_slice(0, 0), avx_slice(0, 0));
-}
+static unsigned char *avx_in = avx_small;
+static uint32_t avx_in_cap = AVX_SMALL;
 
 static inline int32_t avx_loop(void (*handle)(const avx_event *), void (*control)(const avx_event *)) {
     int32_t n;
@@ -572,5 +806,8 @@ static inline int32_t avx_loop(void (*handle)(const avx_event *), void (*control
 #define AVX_SUBSCRIBER_AND(handle, control)                      \
     AVX_EXPORT("avx_abi_1") void avx_abi_1(void) {}              \
     AVX_EXPORT("avx_run") int32_t avx_run(void) { return avx_loop(handle, control); }
+#else /* natively, a test calls the handlers */
+#define AVX_SUBSCRIBER(handle) typedef int avx_subscriber_declared;
+#define AVX_SUBSCRIBER_AND(handle, control) typedef int avx_subscriber_declared;
 #endif
 #endif

@@ -1,0 +1,4 @@
+package main
+
+// casesSuffix ends the names of files with cases.
+const casesSuffix = ".avx.toml"

@@ -1,0 +1,191 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/avx-platform/avxrt/internal/manifest"
+)
+
+// Language is one for which there is a recipe.
+type Language string
+
+// The languages.
+const (
+	Go             Language = "go"
+	Rust           Language = "rust"
+	C              Language = "c" // and C++
+	AssemblyScript Language = "assemblyscript"
+)
+
+// Languages lists them in the order in which they are shown.
+func Languages() []Language { return []Language{Go, Rust, C, AssemblyScript} }
+
+// Project is a folder with sources of one module.
+type Project struct {
+	Dir      string // absolute
+	Language Language
+	File     string // the module's file, absolute
+	Manifest string // that names it, absolute; "" if none was found
+}
+
+// Name is the module's name: its file's without .wasm.
+func (p Project) Name() string { return strings.TrimSuffix(filepath.Base(p.File), ".wasm") }
+
+// Find looks at a folder. lang chooses where there are sources of several languages, "" if
+// there is one. out is the module's file; "": the manifest in the folder or in the nearest one
+// above says it, else it is plugins/<name of the folder>.wasm below the folder.
+func Find(dir string, lang Language, out string) (Project, error) {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return Project{}, err
+	}
+	p := Project{Dir: absolute}
+	if p.Language, err = languageOf(dir, absolute, lang); err != nil {
+		return p, err
+	}
+	if out != "" {
+		p.File, err = filepath.Abs(out)
+		return p, err
+	}
+	return p, p.place()
+}
+
+// languageOf finds the language of a folder's sources.
+func languageOf(shown, dir string, want Language) (Language, error) {
+	if want != "" && !slices.Contains(Languages(), want) {
+		return "", fmt.Errorf("language %q is unknown; use %s", want, list(Languages()))
+	}
+	if info, err := os.Stat(dir); err != nil {
+		return "", err
+	} else if !info.IsDir() {
+		return "", fmt.Errorf("%s is a file; name the folder of the project", shown)
+	}
+	var found []Language
+	for _, lang := range Languages() {
+		names, err := roots(dir, lang)
+		if err != nil {
+			return "", err
+		}
+		if len(names) > 0 {
+			found = append(found, lang)
+		}
+	}
+	switch {
+	case slices.Contains(found, want):
+		return want, nil
+	case want != "":
+		return "", fmt.Errorf("%s has no sources in %s; it should have %s", shown, want, rootNames[want])
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return "", fmt.Errorf("%s has sources in several languages (%s); choose by --lang", shown, list(found))
+	}
+	return "", fmt.Errorf("%s has no sources that avxrt can build; make a project by avxrt new NAME --lang LANGUAGE", shown)
+}
+
+func list(langs []Language) string {
+	var out []string
+	for _, l := range langs {
+		out = append(out, string(l))
+	}
+	return strings.Join(out, ", ")
+}
+
+// rootNames says what makes a folder a project of a language.
+var rootNames = map[Language]string{
+	Go: "*.go", Rust: "main.rs or lib.rs, also in src/", C: "*.c, *.cc or *.cpp, also in src/", AssemblyScript: "assembly/index.ts",
+}
+
+// roots returns the files, from dir, with which a compiler begins.
+func roots(dir string, lang Language) ([]string, error) {
+	var patterns []string
+	switch lang {
+	case Go:
+		patterns = []string{"*.go"}
+	case Rust:
+		patterns = []string{"main.rs", "lib.rs", "src/main.rs", "src/lib.rs"}
+	case C:
+		patterns = []string{"*.c", "*.cc", "*.cpp", "src/*.c", "src/*.cc", "src/*.cpp"}
+	case AssemblyScript:
+		patterns = []string{"assembly/index.ts"}
+	}
+	var out []string
+	system := os.DirFS(dir)
+	for _, pattern := range patterns {
+		names, err := fs.Glob(system, pattern)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, names...)
+	}
+	return slices.DeleteFunc(out, func(name string) bool { return strings.HasSuffix(name, "_test.go") }), nil
+}
+
+// manifestName is the manifest's file.
+const manifestName = "avxrt.toml"
+
+// place finds the module's file.
+func (p *Project) place() error {
+	name := filepath.Base(p.Dir)
+	p.File = filepath.Join(p.Dir, "plugins", name+".wasm")
+	for dir := p.Dir; ; dir = filepath.Dir(dir) {
+		path := filepath.Join(dir, manifestName)
+		if _, err := os.Stat(path); err == nil {
+			m, err := manifest.Load(path, nil)
+			if err != nil {
+				return err
+			}
+			p.Manifest = path
+			p.File = filepath.Join(m.Plugins.Dir, name+".wasm")
+			if dir == p.Dir && len(m.Subscribers) == 1 {
+				p.File = m.File(&m.Subscribers[0])
+			}
+			return nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if filepath.Dir(dir) == dir {
+			return nil
+		}
+	}
+}
+
+// sourceNames are the files of a language that matter to a build.
+var sourceNames = map[Language][]string{
+	Go:             {"*.go", "go.mod", "go.sum"},
+	Rust:           {"*.rs"},
+	C:              {"*.c", "*.h", "*.cc", "*.cpp", "*.hpp"},
+	AssemblyScript: {"*.ts", "asconfig.json", "package.json"},
+}
+
+// notSources are folders that hold what tools made, or what is not a part of the project.
+var notSources = []string{"node_modules", "target", "plugins", "data", "build"}
+
+// Sources returns the paths of the files whose change asks for a build, sorted. Hidden
+// folders, those of tools and the module's own are left out.
+func (p Project) Sources() ([]string, error) {
+	var out []string
+	err := filepath.WalkDir(p.Dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != p.Dir && (strings.HasPrefix(d.Name(), ".") || slices.Contains(notSources, d.Name())):
+			return fs.SkipDir
+		case !d.Type().IsRegular() || strings.HasSuffix(d.Name(), "_test.go"):
+			return nil
+		}
+		for _, pattern := range sourceNames[p.Language] {
+			if ok, _ := filepath.Match(pattern, d.Name()); ok {
+				out = append(out, path)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
