@@ -119,7 +119,7 @@ func (r *Runtime) target(name string) (d Deployment, spec manifest.Subscriber, e
 		}
 	}
 	if !found || r.subscription(name) == nil {
-		return d, spec, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+		return d, spec, r.noSubscriber(name)
 	}
 	for _, s := range m.Subscribers {
 		if s.Module == spec.Module && s.Name != name {

@@ -1,6 +1,11 @@
 package runtime
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/avx-platform/avxrt/internal/nearest"
+)
 
 // Conditions that callers test with errors.Is.
 var (
@@ -43,3 +48,15 @@ type RefusedError struct {
 
 // Error names the subscriber and the reason.
 func (e *RefusedError) Error() string { return "subscriber " + e.Subscriber + ": " + e.Reason }
+
+// noSubscriber is [ErrNotFound] for a name, with the one of the manifest that may be meant.
+func (r *Runtime) noSubscriber(name string) error {
+	var names []string
+	for _, s := range r.subscriptions() {
+		names = append(names, s.name)
+	}
+	if meant := nearest.Word(name, names...); meant != "" && meant != name {
+		return fmt.Errorf("subscriber %q: %w; did you mean %q?", name, ErrNotFound, meant)
+	}
+	return fmt.Errorf("subscriber %q: %w; avxrt sub ls lists them", name, ErrNotFound)
+}

@@ -22,7 +22,7 @@ const (
 func (r *Runtime) Generations(name string) ([]log.Generation, error) {
 	history, err := r.store.Generations(name)
 	if err == nil && len(history) == 0 {
-		err = fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+		err = r.noSubscriber(name)
 	}
 	return history, err
 }

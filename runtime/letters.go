@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -77,7 +76,7 @@ func (r *Runtime) FindDeadLetters(ctx context.Context, subscriber string, f Lett
 	}
 	if _, err := r.store.Cursor(subscriber); err != nil {
 		if errors.Is(err, log.ErrNotFound) {
-			return nil, fmt.Errorf("subscriber %q: %w", subscriber, ErrNotFound)
+			return nil, r.noSubscriber(subscriber)
 		}
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func (r *Runtime) attached(name string) (*subscription, error) {
 	case err == nil:
 		return nil, fmt.Errorf("subscriber %q: %w", name, ErrDetached)
 	case errors.Is(err, log.ErrNotFound):
-		return nil, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+		return nil, r.noSubscriber(name)
 	}
 	return nil, err
 }
@@ -272,11 +272,11 @@ func (r *Runtime) Drop(ctx context.Context, name string) (Dropped, error) {
 		return Dropped{}, fmt.Errorf("subscriber %q: %w", name, ErrAttached)
 	}
 	if strings.HasPrefix(name, goCursor) {
-		return Dropped{}, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+		return Dropped{}, r.noSubscriber(name)
 	}
 	d, err := r.store.DropSubscriber(ctx, name)
 	if errors.Is(err, log.ErrNotFound) {
-		return Dropped{}, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+		return Dropped{}, r.noSubscriber(name)
 	}
 	if err == nil {
 		r.opts.Logger.Info("the subscriber was dropped", "subscriber", name, "state_keys", d.StateKeys, "dead_letters", d.DeadLetters)

@@ -43,7 +43,7 @@ func (r *Runtime) Shadow(ctx context.Context, name string, wasm []byte, span Spa
 		return rehearsal.Report{}, ErrDraining
 	}
 	if s == nil {
-		return rehearsal.Report{}, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+		return rehearsal.Report{}, r.noSubscriber(name)
 	}
 	module, release, err := r.borrow(ctx, name, wasm)
 	if err != nil {

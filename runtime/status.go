@@ -125,7 +125,7 @@ func (r *Runtime) Subscribers() []SubscriberStatus {
 func (r *Runtime) Subscriber(name string) (SubscriberStatus, error) {
 	s := r.subscription(name)
 	if s == nil {
-		return SubscriberStatus{}, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+		return SubscriberStatus{}, r.noSubscriber(name)
 	}
 	return s.statusNow(), nil
 }
@@ -318,7 +318,7 @@ type StateEntry struct{ Key, Value []byte }
 func (r *Runtime) State(ctx context.Context, name, prefix, after string, limit int) ([]StateEntry, error) {
 	if _, err := r.store.Cursor(name); err != nil {
 		if errors.Is(err, log.ErrNotFound) {
-			return nil, fmt.Errorf("subscriber %q: %w", name, ErrNotFound)
+			return nil, r.noSubscriber(name)
 		}
 		return nil, err
 	}

@@ -131,7 +131,7 @@ func (r *Runtime) AcceptClock() {
 // name that was never attached.
 func (r *Runtime) Timers(ctx context.Context, subscriber string, due int64, id string, limit int) ([]log.Timer, error) {
 	if _, err := r.store.Cursor(subscriber); err != nil {
-		return nil, fmt.Errorf("subscriber %q: %w", subscriber, ErrNotFound)
+		return nil, r.noSubscriber(subscriber)
 	}
 	var all []log.Timer
 	err := r.store.Timers(subscriber, due, id, func(t log.Timer) bool {

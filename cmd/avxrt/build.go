@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/avx-platform/avxrt/internal/build"
+	"github.com/avx-platform/avxrt/internal/manifest"
 )
 
 type buildFlags struct {
@@ -85,9 +85,7 @@ func (a *app) build(ctx context.Context, dir string, f buildFlags) error {
 	}
 	file := relative(r.File)
 	if a.output == "json" {
-		enc := json.NewEncoder(a.out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(buildReport{file, string(p.Language), r.Toolchain, r.Bytes, r.Digest, r.Took.Seconds(), r.Changed})
+		return a.writeJSON(buildReport{file, string(p.Language), r.Toolchain, r.Bytes, r.Digest, r.Took.Seconds(), r.Changed})
 	}
 	state := ""
 	if !r.Changed {
@@ -100,7 +98,7 @@ func (a *app) build(ctx context.Context, dir string, f buildFlags) error {
 
 // nextAfterBuild suggests to run the cases, or one event where there are none.
 func nextAfterBuild(p build.Project, file string) string {
-	if cases, _ := filepath.Glob(filepath.Join(p.Dir, "*"+casesSuffix)); len(cases) > 0 {
+	if cases, _ := filepath.Glob(filepath.Join(p.Dir, "*"+manifest.CasesSuffix)); len(cases) > 0 {
 		return "avxrt test " + relative(p.Dir)
 	}
 	return "avxrt call " + file + " -t TOPIC -d DATA"

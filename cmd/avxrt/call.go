@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -101,10 +100,7 @@ func (a *app) call(ctx context.Context, path string, f callFlags) (err error) {
 	}
 	report := callReport{Module: path, Digest: module.Digest(), Subscriber: spec.Name, Manifest: from, Topic: ev.Topic, Key: ev.Key, Report: out.Report()}
 	if f.output == "json" {
-		enc := json.NewEncoder(a.out)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(report)
+		err = a.writeJSON(report)
 	} else {
 		err = a.printCall(&report, ev.Time)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) dlqVerb() *cobra.Command {
-	cmd := &cobra.Command{Use: "dlq", Short: "Events that a subscriber gave up", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd := &cobra.Command{Use: "dlq", Short: "Events that a subscriber gave up", Args: knownVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(a.dlqList(), a.dlqShow(), a.dlqRedrive(), a.dlqDrop())
 	return cmd
 }

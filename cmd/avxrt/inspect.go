@@ -47,7 +47,7 @@ refuse it.`,
 					return err
 				}
 			default:
-				return &usageError{fmt.Errorf("-o %s is unknown; use text or json", output)}
+				return unknownOutput(output, "text", "json")
 			}
 			if report.Verdict != "" {
 				return errRefused

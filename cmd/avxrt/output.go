@@ -45,7 +45,7 @@ func list[T any](a *app, items []T, header string, row func(T) []string) error {
 		}
 		return nil
 	}
-	return &usageError{fmt.Errorf("-o %s is unknown; use table, json or jsonl", a.output)}
+	return unknownOutput(a.output, "table", "json", "jsonl")
 }
 
 // counted writes a number of things: 1 event, 2 events.

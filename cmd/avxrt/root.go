@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/avx-platform/avxrt/internal/catalogue"
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/manifest"
 	"github.com/avx-platform/avxrt/log"
@@ -60,6 +61,9 @@ func execute(ctx context.Context, args []string, s streams, lookup manifest.Look
 	for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
 		fmt.Fprintln(s.err, "avxrt: "+line)
 	}
+	if code := codeOf(err); code != "" {
+		fmt.Fprintln(s.err, "help: "+catalogue.Help(code))
+	}
 	return exitCode(err)
 }
 
@@ -108,27 +112,27 @@ sandboxed, exactly-once subscriber that can be swapped while events flow.`,
   avxrt tail 'orders.**'                        follow its log
   avxrt sub ls                                  how its subscribers stand`,
 		SilenceUsage: true, SilenceErrors: true,
-		SuggestionsMinimumDistance: 2,
-		Args:                       knownVerb,
-		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: knownVerb,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(wrongFlag)
 	root.PersistentFlags().StringVar(&a.server, "server", "", "address of the node (default $AVXRT_SERVER, then "+defaultServer+")")
 	root.AddCommand(a.runVerb(), a.demoVerb(), a.pubVerb(), a.tailVerb(), a.subVerb(), a.stateVerb(), a.dlqVerb(), a.lintVerb(), a.inspectVerb(), a.versionVerb(),
 		a.topicVerb(), a.streamVerb(), a.redactVerb(), a.backupVerb(), a.restoreVerb(), a.forkVerb(), a.verifyVerb(), a.exportVerb(), a.importVerb(), a.compileVerb(),
-		a.clockVerb(), a.traceVerb(), a.shadowVerb(), a.deployVerb(), a.rollbackVerb(), a.callVerb(), a.buildVerb())
+		a.clockVerb(), a.traceVerb(), a.shadowVerb(), a.deployVerb(), a.rollbackVerb(), a.callVerb(), a.buildVerb(), a.testVerb())
+	root.AddCommand(a.errorsVerb())
 	return root
 }
 
-// knownVerb refuses what is neither a verb nor a manifest.
+// knownVerb refuses what is neither a verb below root nor a manifest.
 func knownVerb(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
-		return &usageError{fmt.Errorf("unknown verb %q; did you mean %q? See avxrt --help", args[0], near[0])}
+	if meant := nearestVerb(root, args[0]); meant != "" {
+		return &usageError{fmt.Errorf("unknown verb %q; did you mean %q? See %s --help", args[0], meant, root.CommandPath())}
 	}
-	return &usageError{fmt.Errorf("unknown verb %q; see avxrt --help", args[0])}
+	return &usageError{fmt.Errorf("unknown verb %q; see %s --help", args[0], root.CommandPath())}
 }
 
 // client talks to the node that the flag, the environment or the default names.
@@ -151,7 +155,7 @@ func (a *app) client() (*client.Client, error) {
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return &usageError{fmt.Errorf("%v; see avxrt %s --help", err, cmd.Name())}
+			return &usageError{fmt.Errorf("%v; see %s --help", err, cmd.CommandPath())}
 		}
 		return nil
 	}

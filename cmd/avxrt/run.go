@@ -128,7 +128,7 @@ func listen(address string, anyPort bool) (net.Listener, error) {
 		return net.Listen("tcp", "127.0.0.1:0")
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken by another program; stop it, or choose another address by AVXRT_HTTP_LISTEN or http.listen", address)
+		return nil, fmt.Errorf("%s is taken by another program; stop it, or choose another address by AVXRT_HTTP_LISTEN or http.listen (%w)", address, err)
 	}
 	return l, err
 }

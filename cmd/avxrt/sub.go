@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) subVerb() *cobra.Command {
-	cmd := &cobra.Command{Use: "sub", Short: "How the subscribers stand", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd := &cobra.Command{Use: "sub", Short: "How the subscribers stand", Args: knownVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(a.subList(), a.subShow(), a.subTimers(), a.subHistory(), a.subPause(), a.subResume(), a.subReset(), a.subDrop())
 	return cmd
 }

@@ -75,7 +75,7 @@ func (a *app) printRehearsal(format string, report *rehearsal.Report) error {
 		enc.SetIndent("", "  ")
 		return enc.Encode(report)
 	}
-	return &usageError{fmt.Errorf("-o %s is unknown; use text or json", format)}
+	return unknownOutput(format, "text", "json")
 }
 
 func (a *app) deployVerb() *cobra.Command {

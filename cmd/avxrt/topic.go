@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) topicVerb() *cobra.Command {
-	cmd := &cobra.Command{Use: "topic", Short: "Which topics meet which patterns", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd := &cobra.Command{Use: "topic", Short: "Which topics meet which patterns", Args: knownVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(a.topicMatch())
 	return cmd
 }

@@ -40,7 +40,7 @@ whether a subscriber that "handled" an event skipped it or began behind it.`,
 				a.printTrace(&tr)
 				return nil
 			}
-			return &usageError{fmt.Errorf("-o %s is unknown; use tree or json", output)}
+			return unknownOutput(output, "tree", "json")
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "tree", "tree or json")

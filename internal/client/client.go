@@ -36,6 +36,9 @@ func New(server string) (*Client, error) {
 	return &Client{base: u.Scheme + "://" + u.Host, http: &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext}}}, nil
 }
 
+// ErrNoNode is a server that does not listen; test with errors.Is.
+var ErrNoNode = errors.New("no node answers")
+
 // Problem is a refusal of the node.
 type Problem struct {
 	Title  string `json:"title"`
@@ -82,7 +85,7 @@ func (c *Client) send(ctx context.Context, method, path, contentType string, bod
 	if err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) && op.Op == "dial" {
-			return nil, fmt.Errorf("no node answers at %s; start one with avxrt run, or name it by --server", c.base)
+			return nil, fmt.Errorf("%w at %s; start one with avxrt run, or name it by --server", ErrNoNode, c.base)
 		}
 		return nil, err
 	}

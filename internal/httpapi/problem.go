@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/avx-platform/avxrt/internal/catalogue"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
 	"github.com/avx-platform/avxrt/log"
 	"github.com/avx-platform/avxrt/router"
@@ -18,6 +19,7 @@ type Problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Code   string `json:"code"` // stable: AVX2001
+	Help   string `json:"help"` // the command that explains the code
 	Detail string `json:"detail,omitempty"`
 	Event  *int   `json:"event,omitempty"` // which event of a batch, from 0
 }
@@ -29,7 +31,7 @@ type kind struct {
 	title  string
 }
 
-// The catalogue.
+// The kinds; package catalogue explains their codes, under the same titles.
 var (
 	badRequest    = kind{http.StatusBadRequest, "AVX2000", "The request is malformed"}
 	badEvent      = kind{http.StatusBadRequest, "AVX2001", "The event is not a valid CloudEvent"}
@@ -62,7 +64,7 @@ func refuse(w http.ResponseWriter, k kind, detail string, event *int) {
 	}
 	w.WriteHeader(k.status)
 	_ = json.NewEncoder(w).Encode(Problem{
-		Type: "urn:avxrt:problem:" + k.code, Title: k.title, Status: k.status, Code: k.code, Detail: detail, Event: event,
+		Type: "urn:avxrt:problem:" + k.code, Title: k.title, Status: k.status, Code: k.code, Help: catalogue.Help(k.code), Detail: detail, Event: event,
 	})
 }
 

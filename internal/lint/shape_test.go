@@ -11,7 +11,7 @@ import (
 )
 
 // guests are subscribers in Go: the SDK takes their handler in an init.
-var guests = map[string]bool{"plugins/email": true, "examples/06-retry/convert": true, "examples/10-languages/go": true, "examples/09-swap/totals": true}
+var guests = map[string]bool{"abi/abitest/goguest": true, "bench/guests/langgo": true, "plugins/email": true, "examples/06-retry/convert": true, "examples/10-languages/go": true, "examples/09-swap/totals": true}
 
 // Budgets of the house.
 const (

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/avx-platform/avxrt/internal/nearest"
 	"github.com/avx-platform/avxrt/router"
 )
 
@@ -192,6 +193,6 @@ func (b *builder) fixed(at string, in *rawSubscriber, s *Subscriber) {
 	switch s.OnPoison = *in.OnPoison; s.OnPoison {
 	case "park", "block", "skip", "stop":
 	default:
-		b.bad(at+".on_poison", "use park, block, skip or stop", "%q is unknown", s.OnPoison)
+		b.bad(at+".on_poison", nearest.Hint(s.OnPoison, "park", "block", "skip", "stop"), "%q is unknown", s.OnPoison)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/avx-platform/avxrt/internal/nearest"
 )
 
 // Load reads and checks the manifest at path. Only a regular file is read.
@@ -72,7 +74,7 @@ func parse(text []byte, file, dir string, env LookupEnv) (*Manifest, error) {
 		r.add(bound.at, "", "", "%s", bound.reason)
 		return nil, r.err()
 	}
-	checkKeys(r, places)
+	manifestWords.check(r, places)
 	var in raw
 	if _, err := toml.Decode(string(text), &in); err != nil {
 		addParseError(r, err, places)
@@ -123,12 +125,12 @@ func addTypeError(r *report, text string, places []place) {
 	r.add(at, m[2], "", "%s", m[3])
 }
 
-// checkKeys refuses keys that this version does not have.
-func checkKeys(r *report, places []place) {
+// check refuses keys that the file does not have in this version.
+func (v *vocabulary) check(r *report, places []place) {
 	refused := ""
 	for _, p := range places {
 		switch {
-		case slices.Contains(knownKeys, p.known) || strings.HasPrefix(p.known, "subscriber.config."):
+		case v.knows(p.known):
 			continue
 		case refused != "" && strings.HasPrefix(p.path, refused):
 			continue // one word about a table is enough
@@ -138,67 +140,38 @@ func checkKeys(r *report, places []place) {
 		if i := strings.LastIndexByte(p.known, '.'); i >= 0 {
 			table, key = p.known[:i], p.known[i+1:]
 		}
-		if slices.Contains(laterKeys, p.known) {
+		if slices.Contains(v.later, p.known) {
 			r.add(p.at, "", "remove it", "%q is known, but not available in this version", p.known)
 			continue
 		}
 		where := "at the top"
 		if table != "" {
 			where = "in [" + table + "]"
-			if table == "subscriber" {
-				where = "in [[subscriber]]"
+			if slices.Contains(v.lists, table) {
+				where = "in [[" + table + "]]"
 			}
 		}
-		r.add(p.at, "", nearest(table, key), "unknown key %q %s", key, where)
+		r.add(p.at, "", v.suggest(table, key), "unknown key %q %s", key, where)
 	}
 }
 
-// nearest suggests the known key that is at most two edits away, or lists what there is.
-func nearest(table, key string) string {
-	best, distance := "", 3
+// suggest names the known key that may be meant, or lists what there is.
+func (v *vocabulary) suggest(table, key string) string {
 	var all []string
-	for _, k := range knownKeys {
+	for _, k := range v.known {
 		parent, name := "", k
 		if i := strings.LastIndexByte(k, '.'); i >= 0 {
 			parent, name = k[:i], k[i+1:]
 		}
-		if parent != table {
-			continue
-		}
-		all = append(all, name)
-		if apart := len(key) - len(name); apart >= distance || -apart >= distance {
-			continue // so many edits at least, and a key may have 256 KiB
-		}
-		if d := edits(key, name); d < distance {
-			best, distance = name, d
+		if parent == table {
+			all = append(all, name)
 		}
 	}
-	switch {
-	case best != "":
-		return fmt.Sprintf("did you mean %q?", best)
-	case len(all) > 0:
+	if meant := nearest.Word(key, all...); meant != "" {
+		return fmt.Sprintf("did you mean %q?", meant)
+	}
+	if len(all) > 0 {
 		return "known here: " + strings.Join(all, ", ")
 	}
 	return ""
-}
-
-// edits is the Levenshtein distance of two short words.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -64,22 +64,6 @@ type rawSubscriber struct {
 	Config map[string]string `toml:"config"`
 }
 
-// knownKeys are the keys of this version, as paths without indices.
-var knownKeys = []string{
-	"node", "node.id", "node.data",
-	"http", "http.listen",
-	"log", "log.durability", "log.min_free", "log.retention", "log.retention.max_age", "log.retention.max_bytes",
-	"log.retention.topics", "log.retention.topics.pattern", "log.retention.topics.max_age",
-	"plugins", "plugins.dir", "plugins.watch", "plugins.idle_memory",
-	"subscriber", "subscriber.name", "subscriber.module", "subscriber.sha256", "subscriber.topics", "subscriber.emits",
-	"subscriber.start", "subscriber.partitions", "subscriber.state_version",
-	"subscriber.limits", "subscriber.limits.fuel", "subscriber.limits.time", "subscriber.limits.memory", "subscriber.limits.emits",
-	"subscriber.limits.depth", "subscriber.limits.emit_bytes", "subscriber.limits.state_bytes", "subscriber.limits.log_lines",
-	"subscriber.retry", "subscriber.retry.attempts", "subscriber.retry.backoff",
-	"subscriber.on_poison", "subscriber.verify", "subscriber.swap", "subscriber.swap.mode", "subscriber.swap.events", "subscriber.swap.require",
-	"subscriber.config",
-}
-
 // laterKeys are keys that the design names and this version does not have.
 var laterKeys = []string{
 	"provider", "command", "query", "auth", "gateway",

@@ -1,5 +1,7 @@
 package manifest
 
+import "github.com/avx-platform/avxrt/internal/nearest"
+
 // maxSwapEvents bounds a rehearsal, whose events are kept in memory, and a trial.
 const maxSwapEvents = 100_000
 
@@ -9,7 +11,7 @@ func (b *builder) swap(at string, in *rawSubscriber, s *Subscriber) {
 		switch s.Swap.Mode = *v; s.Swap.Mode {
 		case SwapImmediate, SwapShadow, SwapCanary:
 		default:
-			b.bad(at+".swap.mode", meant(*v, SwapImmediate, SwapShadow, SwapCanary), "%q is unknown", *v)
+			b.bad(at+".swap.mode", nearest.Hint(*v, SwapImmediate, SwapShadow, SwapCanary), "%q is unknown", *v)
 		}
 	}
 	if v := in.Swap.Events; v != nil {
@@ -22,29 +24,10 @@ func (b *builder) swap(at string, in *rawSubscriber, s *Subscriber) {
 	}
 	if v := in.Swap.Require; v != nil {
 		if s.Swap.Require = *v; *v != RequireSame {
-			b.bad(at+".swap.require", meant(*v, RequireSame), "%q is unknown", *v)
+			b.bad(at+".swap.require", nearest.Hint(*v, RequireSame), "%q is unknown", *v)
 		}
 		if s.Swap.Mode != SwapShadow {
 			b.bad(at+".swap.require", `add mode = "shadow"`, "only a rehearsal compares what is emitted and written")
 		}
 	}
-}
-
-// meant suggests the word that is at most two edits away, or lists what there is.
-func meant(word string, words ...string) string {
-	list := ""
-	for i, w := range words {
-		if edits(word, w) <= 2 {
-			return "did you mean \"" + w + "\"?"
-		}
-		switch {
-		case i == 0:
-		case i == len(words)-1:
-			list += " or "
-		default:
-			list += ", "
-		}
-		list += "\"" + w + "\""
-	}
-	return "use " + list
 }

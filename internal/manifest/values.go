@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/nearest"
 	"github.com/avx-platform/avxrt/router"
 )
 
@@ -46,6 +47,7 @@ const (
 	maxEmitBytes  = abi.MaxBatchEmitBytes
 	maxStateBytes = 16 << 20 // a run may stage twice as much, and commits it at once
 	maxLogLines   = 10_000
+	maxAttempts   = 1000
 	minDepth      = 16
 	maxDepth      = 1_900 // below what both engines stand
 )
@@ -83,8 +85,8 @@ func (b *builder) between(key string, given, field *int, low, high int) {
 
 func (b *builder) retry(at string, in *rawSubscriber, s *Subscriber) {
 	if v := in.Retry.Attempts; v != nil {
-		if s.Retry.Attempts = *v; *v < 1 || *v > 1000 {
-			b.bad(at+".retry.attempts", "", "%d is not between 1 and 1000", *v)
+		if s.Retry.Attempts = *v; *v < 1 || *v > maxAttempts {
+			b.bad(at+".retry.attempts", "", "%d is not between 1 and %d", *v, maxAttempts)
 		}
 	}
 	if v := in.Retry.Backoff; v != nil {
@@ -150,7 +152,7 @@ func parseSize(text string) (int64, bool) {
 func (b *builder) log(in *raw, m *Manifest) {
 	m.Log.Durability = b.setting("log.durability", in.Log.Durability, m.Log.Durability).value
 	if m.Log.Durability != "durable" && m.Log.Durability != "accepted" {
-		b.bad("log.durability", `use "durable" or "accepted"`, "%q is unknown", m.Log.Durability)
+		b.bad("log.durability", nearest.Hint(m.Log.Durability, "durable", "accepted"), "%q is unknown", m.Log.Durability)
 	}
 	m.Log.MinFree = b.diskSize("log.min_free", in.Log.MinFree)
 	r := &m.Log.Retention

@@ -15,9 +15,9 @@ const (
 	// What an instance takes of Go's heap beside its stack, see TestInstanceBytes: in any case, for each
 	// entry of a table, for each that a table gets later, for each global and for each segment.
 	instanceBytes = 12 << 10
-	entryBytes    = 72
+	entryBytes    = 24
 	laterBytes    = 8
-	globalBytes   = 96
+	globalBytes   = 128
 	segmentBytes  = 24
 	// stackKept is how large a stack may be between runs. The engine makes one larger when
 	// calls nest deeper than before, up to some 20 MiB, and never smaller.
@@ -43,6 +43,9 @@ func (a *account) set(bytes int64) { a.held.Add(bytes - a.bytes.Swap(bytes)) }
 
 // look brings the account up to date after the guest has run for so long.
 func (i *Instance) look(ran time.Duration) {
+	if i.dead { // it will be closed, and if the guest ended itself the engine has given its memory back
+		return
+	}
 	a := &i.account
 	a.unseen += ran
 	size := int(i.memory.Size())
@@ -51,7 +54,7 @@ func (i *Instance) look(ran time.Duration) {
 		a.touched = resident(i.linear.all[:size], &a.seen)
 	}
 	stack := stackBytes(i.run)
-	if stack > stackKept && !i.dead {
+	if stack > stackKept {
 		i.run = i.guest.ExportedFunction(abi.ExportRun)
 		stack = stackBytes(i.run)
 	}

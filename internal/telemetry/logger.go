@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/avx-platform/avxrt/internal/nearest"
 )
 
 // NewLogger returns a logger that writes to w. format is text or json, level debug, info,
@@ -11,7 +13,7 @@ import (
 func NewLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("log level %q is unknown; use debug, info, warn or error", level)
+		return nil, fmt.Errorf("log level %q is unknown; %s", level, nearest.Hint(level, "debug", "info", "warn", "error"))
 	}
 	opts := &slog.HandlerOptions{Level: l}
 	switch format {
@@ -20,5 +22,5 @@ func NewLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, opts)), nil
 	}
-	return nil, fmt.Errorf("log format %q is unknown; use text or json", format)
+	return nil, fmt.Errorf("log format %q is unknown; %s", format, nearest.Hint(format, "text", "json"))
 }

@@ -24,6 +24,7 @@ const (
 	maxFunctions      = 100_000 // the largest Go programs have half of that
 	maxGlobals        = 10_000
 	maxSegments       = 100_000
+	maxElements       = 1 << 17 // of all segments: each is an object for every instance
 	maxPassiveData    = 8 << 20 // of one segment: memory.init copies it in one go
 )
 

@@ -65,6 +65,8 @@ func TestInProportion(t *testing.T) {
 			part(10, recursive, recursions.String()), "", 60},
 		{"a float below many wide calls", magic + part(1, 2, "\x60\x00\x00"+"\x60"+leb(1000)+wide+leb(1000)+wide) + part(3, 2, "\x00\x01") +
 			part(10, 2, withBody(strings.Repeat("\x43\x00\x00\x00\x00", 1002)+"\x92"+strings.Repeat("\x43\x00\x00\x00\x00", 1000)+strings.Repeat("\x10\x01", 400_000)+"\x00")+withBody("\x00")), "", 100},
+		{"elements", magic + part(1, 1, "\x60\x00\x00") + part(3, 1, "\x00") + part(9, 1, "\x01\x00"+leb(4_000_000)+strings.Repeat("\x00", 4_000_000)) +
+			part(10, 1, withBody("")), "131072 elements", 8},
 		{"code that grows", magic + part(1, 1, "\x60\x00\x00") + part(3, 1, "\x00") + part(5, 1, "\x00\x01") +
 			part(10, 1, withBody(strings.Repeat("\x41\x00\x40\x00\x1a", 1_500_000))), "metered", 100},
 	}

@@ -9,6 +9,7 @@ type scanner struct {
 	memories int
 	bodies   int // seen so far
 	locals   int
+	elements int // of all segments so far
 }
 
 // Scan reads the whole module and returns what it says of itself, or an [*Error]. Every
@@ -343,11 +344,17 @@ func (s *scanner) element() {
 			s.fail(at, "unknown kind of element", plainBuild)
 		}
 	}
+	entry := s.reference
 	if expressions {
-		s.vector(s.constant)
-	} else {
-		s.vector(s.reference)
+		entry = s.constant
 	}
+	s.vector(func() {
+		if s.elements++; s.elements > maxElements && s.err == nil {
+			s.fail(at, fmt.Sprintf("more than %d elements in all segments", maxElements), "use smaller tables")
+			return
+		}
+		entry()
+	})
 }
 
 // body looks at the locals of one function and steps over its instructions.

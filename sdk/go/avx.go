@@ -86,7 +86,22 @@ func Emit(topic, key string, data []byte) error { return EmitAs(topic, key, "", 
 
 // EmitAs stages an event with a content type; "" means JSON.
 func EmitAs(topic, key, contentType string, data []byte) error {
-	frameBuf = appendFrame(frameBuf, topic, key, contentType, nil, data)
+	return Draft{Topic: topic, Key: key, ContentType: contentType, Data: data}.Emit()
+}
+
+// Draft is an event to emit, with everything that one can have.
+type Draft struct {
+	Topic, Key  string
+	ContentType string // "" means JSON
+	Headers     []byte // of [AppendHeader]
+	Data        []byte
+	Version     uint64 // that it must become in the stream of Key; 1: the first; 0: any
+	Time        int64  // at which it is appended, nanoseconds since 1970 UTC, which makes it a timer; 0: now
+}
+
+// Emit stages the event.
+func (d Draft) Emit() error {
+	frameBuf = appendFrame(frameBuf, &d)
 	return check(hostEmit(frameBuf))
 }
 
@@ -94,13 +109,11 @@ func EmitAs(topic, key, contentType string, data []byte) error {
 // the present) and comes with kind 4. The subscriber has one timer of each name, of at most
 // 255 bytes: the next one replaces it, [Cancel] takes it out. An empty name is none.
 func Timer(name string, time int64, topic, key string, data []byte) error {
-	var headers []byte
+	d := Draft{Topic: topic, Key: key, Data: data, Time: time}
 	if name != "" {
-		headers = appendHeader(nil, headerTimer, name)
+		d.Headers = AppendHeader(nil, headerTimer, name)
 	}
-	frameBuf = appendFrame(frameBuf, topic, key, "", headers, data)
-	binary.LittleEndian.PutUint64(frameBuf[offTime:], uint64(time))
-	return check(hostEmit(frameBuf))
+	return d.Emit()
 }
 
 // Cancel takes out the timer of that name; there need be none.
@@ -141,8 +154,16 @@ func SetInt(key string, n int64) error {
 	return Set(key, strconv.AppendInt(d[:0], n, 10))
 }
 
-// Add adds to a number of the state.
-func Add(key string, delta int64) error { return SetInt(key, GetInt(key)+delta) }
+// Add adds to a number of the state. A sum beyond 64 bits is an error, and rejects the event
+// where the handler returns it.
+func Add(key string, delta int64) error {
+	n := GetInt(key)
+	sum := n + delta
+	if (n^sum)&(delta^sum) < 0 {
+		return Reject("a total beyond 64 bits")
+	}
+	return SetInt(key, sum)
+}
 
 // Scan calls fn for the keys that begin with prefix, ascending, until fn says false. What
 // fn gets is valid during the call.
@@ -184,6 +205,15 @@ func Conf(key string) (value string, ok bool) {
 		}
 		buf = make([]byte, n)
 	}
+}
+
+// ConfInt returns a number of the config; absent where there is none, or it is no number.
+func ConfInt(key string, absent int64) int64 {
+	value, ok := Conf(key)
+	if n, err := strconv.ParseInt(value, 10, 64); ok && err == nil {
+		return n
+	}
+	return absent
 }
 
 // Reply answers a command, query or HTTP frame.

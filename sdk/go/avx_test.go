@@ -28,7 +28,7 @@ func TestFrame(t *testing.T) {
 		t.Fatalf("header hops is %q, %v", v, ok)
 	}
 	var back abi.Event
-	if err := abi.DecodeFrame(appendFrame(nil, "t", "k", "c", nil, []byte("d")), &back); err != nil || back.Topic != "t" || back.Key != "k" || string(back.Data) != "d" {
+	if err := abi.DecodeFrame(appendFrame(nil, &Draft{Topic: "t", Key: "k", ContentType: "c", Data: []byte("d")}), &back); err != nil || back.Topic != "t" || back.Key != "k" || string(back.Data) != "d" {
 		t.Fatalf("the host reads %+v, %v", back, err)
 	}
 }

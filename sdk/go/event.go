@@ -2,6 +2,7 @@ package avx
 
 import (
 	"encoding/binary"
+	"iter"
 	"unsafe"
 )
 
@@ -45,17 +46,25 @@ type Event struct {
 
 // Header returns the first header called name.
 func (e *Event) Header(name string) (value string, ok bool) {
-	for h := e.headers; len(h) >= 4; {
-		k, v := int(binary.LittleEndian.Uint16(h)), int(binary.LittleEndian.Uint16(h[2:]))
-		if len(h)-4 < k+v {
-			break
+	for k, v := range e.Headers() {
+		if k == name {
+			return v, true
 		}
-		if string(h[4:4+k]) == name {
-			return text(h[4+k : 4+k+v]), true
-		}
-		h = h[4+k+v:]
 	}
 	return "", false
+}
+
+// Headers goes over the headers.
+func (e *Event) Headers() iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for h := e.headers; len(h) >= 4; {
+			k, v := int(binary.LittleEndian.Uint16(h)), int(binary.LittleEndian.Uint16(h[2:]))
+			if len(h)-4 < k+v || !yield(text(h[4:4+k]), text(h[4+k:4+k+v])) {
+				return
+			}
+			h = h[4+k+v:]
+		}
+	}
 }
 
 // text is b as a string, without a copy.
@@ -79,26 +88,33 @@ func (e *Event) decode(b []byte) {
 	e.Time, e.Appended = int64(le.Uint64(b[offTime:])), int64(le.Uint64(b[offAppended:]))
 }
 
+// zeroHeader is where a header begins.
+var zeroHeader [headerLen]byte
+
 // appendFrame writes an event to emit.
-func appendFrame(b []byte, topic, key, contentType string, headers, data []byte) []byte {
+func appendFrame(b []byte, d *Draft) []byte {
 	le := binary.LittleEndian
-	b = append(b[:0], make([]byte, headerLen)...)
-	le.PutUint32(b[offTotal:], uint32(headerLen+len(topic)+len(key)+len(contentType)+len(headers)+len(data)))
+	b = append(b[:0], zeroHeader[:]...)
+	le.PutUint32(b[offTotal:], uint32(headerLen+len(d.Topic)+len(d.Key)+len(d.ContentType)+len(d.Headers)+len(d.Data)))
 	le.PutUint16(b[offHeaderLen:], headerLen)
-	le.PutUint16(b[offKind:], 1)
-	le.PutUint32(b[offTopic:], uint32(len(topic)))
-	le.PutUint32(b[offKey:], uint32(len(key)))
-	le.PutUint32(b[offContentType:], uint32(len(contentType)))
-	le.PutUint32(b[offHeaders:], uint32(len(headers)))
-	le.PutUint32(b[offData:], uint32(len(data)))
-	b = append(append(append(b, topic...), key...), contentType...)
-	return append(append(b, headers...), data...)
+	le.PutUint16(b[offKind:], KindEvent)
+	le.PutUint64(b[offTime:], uint64(d.Time))
+	le.PutUint64(b[offVersion:], d.Version)
+	le.PutUint32(b[offTopic:], uint32(len(d.Topic)))
+	le.PutUint32(b[offKey:], uint32(len(d.Key)))
+	le.PutUint32(b[offContentType:], uint32(len(d.ContentType)))
+	le.PutUint32(b[offHeaders:], uint32(len(d.Headers)))
+	le.PutUint32(b[offData:], uint32(len(d.Data)))
+	b = append(append(append(b, d.Topic...), d.Key...), d.ContentType...)
+	return append(append(b, d.Headers...), d.Data...)
 }
 
 // headerTimer is the name of the header that names a timer.
 const headerTimer = "timer"
 
-func appendHeader(b []byte, key, value string) []byte {
+// AppendHeader appends a header to those of a [Draft]. Each of its parts has at most 65,535
+// bytes, and all of them 4 KiB: the host refuses what has more.
+func AppendHeader(b []byte, key, value string) []byte {
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(key)))
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(value)))
 	return append(append(b, key...), value...)

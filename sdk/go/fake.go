@@ -21,9 +21,11 @@ type Fake struct {
 	State  map[string]string
 	Emits  []Emitted
 	Logs   []string
+	Reply  string // to the last event
 
 	now     int64
 	emits   []Emitted
+	reply   string
 	written map[string]*string // nil: deleted
 }
 
@@ -32,15 +34,17 @@ type Fake struct {
 type Emitted struct {
 	Topic, Key, ContentType, Data string
 
-	Timer string // its name
-	Time  int64  // when it is due; 0: not a timer
+	Headers string // but for the timer's name: "a=1 b=2"
+	Version uint64 // that it expects; 0: any
+	Timer   string // its name
+	Time    int64  // when it is due; 0: not a timer
 }
 
 var host *Fake
 
 // Deliver gives ev to the handler and returns its error.
 func (f *Fake) Deliver(ev *Event) error {
-	host, f.now, f.emits, f.written = f, ev.Time, nil, map[string]*string{}
+	host, f.now, f.emits, f.reply, f.Reply, f.written = f, ev.Time, nil, "", "", map[string]*string{}
 	if f.State == nil {
 		f.State = map[string]string{}
 	}
@@ -48,7 +52,7 @@ func (f *Fake) Deliver(ev *Event) error {
 	if err != nil {
 		return err
 	}
-	f.Emits = append(f.Emits, f.emits...)
+	f.Emits, f.Reply = append(f.Emits, f.emits...), f.reply
 	for k, v := range f.written {
 		if v == nil {
 			delete(f.State, k)
@@ -71,15 +75,28 @@ func hostFail(int32, string) {}
 func hostEmit(frame []byte) int32 {
 	var ev Event
 	ev.decode(frame)
-	timer, _ := ev.Header(headerTimer)
-	host.emits = append(host.emits, Emitted{
+	e := Emitted{
 		Topic: strings.Clone(ev.Topic), Key: strings.Clone(ev.Key), ContentType: strings.Clone(ev.ContentType), Data: string(ev.Data),
-		Timer: strings.Clone(timer), Time: ev.Time,
-	})
+		Version: ev.Version, Time: ev.Time,
+	}
+	for name, value := range ev.Headers() {
+		if name == headerTimer {
+			e.Timer = strings.Clone(value)
+			continue
+		}
+		if e.Headers != "" {
+			e.Headers += " "
+		}
+		e.Headers += name + "=" + value
+	}
+	host.emits = append(host.emits, e)
 	return 0
 }
 
-func hostReply([]byte) int32 { return int32(NoEvent) }
+func hostReply(data []byte) int32 {
+	host.reply = string(data)
+	return 0
+}
 
 func (f *Fake) get(key string) (string, bool) {
 	if v, ok := f.written[key]; ok {

@@ -2,6 +2,7 @@ package avx
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"unicode/utf8"
 )
@@ -288,6 +289,81 @@ func (j *JSON) Int() int64 {
 	return n
 }
 
+// Decimal reads a number times 10^places: with 2, 12.5 is 1250. An exponent, digits behind the
+// places that are not 0, and more than 64 bits are errors.
+func (j *JSON) Decimal(places int) int64 {
+	if j.err != nil {
+		return 0
+	}
+	digits, _ := j.number()
+	n, ok := decimal(digits, places)
+	if !ok {
+		j.fail()
+	}
+	return n
+}
+
+func decimal(digits []byte, places int) (n int64, ok bool) {
+	minus := len(digits) > 0 && digits[0] == '-'
+	if minus {
+		digits = digits[1:]
+	}
+	var u uint64
+	left := -1 // places still to come, -1 before the point
+	for _, c := range digits {
+		d := uint64(c - '0')
+		switch {
+		case c == '.' && left < 0:
+			left = places
+			continue
+		case d > 9 || left == 0 && d != 0 || u > (math.MaxUint64-d)/10:
+			return 0, false
+		case left == 0:
+			continue
+		case left > 0:
+			left--
+		}
+		u = u*10 + d
+	}
+	if left < 0 {
+		left = places
+	}
+	for ; left > 0; left-- {
+		if u > math.MaxUint64/10 {
+			return 0, false
+		}
+		u *= 10
+	}
+	if minus {
+		return int64(-u), u <= 1<<63
+	}
+	return int64(u), u <= math.MaxInt64
+}
+
+// Float reads any number, as near as 64 bits of floating point come.
+func (j *JSON) Float() float64 {
+	if j.err != nil {
+		return 0
+	}
+	digits, _ := j.number()
+	f, err := strconv.ParseFloat(text(digits), 64)
+	if err != nil {
+		j.fail()
+		return 0
+	}
+	return f
+}
+
+// Bool reads true or false.
+func (j *JSON) Bool() bool {
+	if j.err == nil && j.peek() == 't' {
+		j.word("true")
+		return j.err == nil
+	}
+	j.word("false")
+	return false
+}
+
 func (j *JSON) word(w string) {
 	if len(j.text)-j.at < len(w) || string(j.text[j.at:j.at+len(w)]) != w {
 		j.fail()
@@ -345,21 +421,4 @@ func (j *JSON) Skip() []byte {
 		}
 	}
 	return nil
-}
-
-// AppendJSONString appends s as a JSON string with quotes.
-func AppendJSONString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c < ' ':
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		default:
-			b = append(b, c)
-		}
-	}
-	return append(b, '"')
 }

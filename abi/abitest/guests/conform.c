@@ -171,7 +171,7 @@ static void handle(const avx_event *ev) {
     else if (avx_eq(ev->topic, "t.json")) json(ev);
     else if (avx_starts(ev->topic, "t.state.")) state(ev);
     else if (avx_starts(ev->topic, "t.fail.")) verdict(ev);
-    else if (avx_eq(ev->topic, "t.timer.set")) avx_timer(ev->key, ev->time + HOUR, AVX_STR("out.timer"), ev->key, ev->data);
+    else if (avx_eq(ev->topic, "t.timer.start")) avx_timer(ev->key, ev->time + HOUR, AVX_STR("out.timer"), ev->key, ev->data);
     else if (avx_eq(ev->topic, "t.timer.cancel")) avx_cancel(ev->key);
     else host(ev);
 }

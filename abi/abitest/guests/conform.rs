@@ -140,7 +140,7 @@ fn host(ev: &Event) -> Outcome {
         b"t.version" => Draft { topic: b"out.version", key: ev.key, version: ev.version + 1, ..Draft::default() }.emit(),
         b"t.reply" => avx::reply(ev.data),
         b"t.denied" => emit_int(b"out.denied", Draft { topic: b"denied", ..Draft::default() }.stage() as i64),
-        b"t.timer.set" => avx::timer(ev.key, ev.time + HOUR, b"out.timer", ev.key, ev.data),
+        b"t.timer.start" => avx::timer(ev.key, ev.time + HOUR, b"out.timer", ev.key, ev.data),
         b"t.timer.cancel" => avx::cancel(ev.key),
         _ => Err(avx::skip("unsupported")),
     }

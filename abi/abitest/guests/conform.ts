@@ -19,7 +19,7 @@ avx.handle((ev) => {
   } else if (t.startsWith("t.fail.")) {
     verdict(ev);
   } else if (t.startsWith("t.timer.")) {
-    if (t.is("t.timer.set")) avx.timer(ev.key.toString(), ev.time + 3_600_000_000_000, "out.timer", ev.key, ev.data);
+    if (t.is("t.timer.start")) avx.timer(ev.key.toString(), ev.time + 3_600_000_000_000, "out.timer", ev.key, ev.data);
     else avx.cancel(ev.key.toString());
   } else {
     host(ev);

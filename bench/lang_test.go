@@ -1,0 +1,209 @@
+package bench_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/sandbox"
+	"github.com/avx-platform/avxrt/internal/shop"
+)
+
+// realOrders lies beside the project where there is one; without it the shop's own are used.
+const realOrders = "../../shared/data/orders.jsonl"
+
+// orderEvents are orders to total, by their source.
+func orderEvents(b *testing.B) map[string][]abi.Event {
+	b.Helper()
+	made := []abi.Event{}
+	for _, ev := range shop.Generate(shop.Options{Seed: 7, Orders: 500}) {
+		made = append(made, abi.Event{Topic: "bench.total", Key: ev.Key, Data: ev.Data})
+	}
+	out := map[string][]abi.Event{"shop": made}
+	file, err := os.Open(realOrders)
+	if err != nil {
+		return out
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		lines.Buffer(nil, 1<<20)
+		var event struct {
+			Subject string
+			Data    json.RawMessage
+		}
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
+			b.Fatal(err)
+		}
+		out["real"] = append(out["real"], abi.Event{Topic: "bench.total", Key: event.Subject, Data: bytes.Clone(event.Data)})
+	}
+	return out
+}
+
+// counted are the same as events to count by key.
+func counted() []abi.Event {
+	out := events(500)
+	for i := range out {
+		out[i].Topic = "bench.count"
+	}
+	return out
+}
+
+// native does the work of the guests with encoding/json and a map.
+func native(evs []abi.Event) map[string]int64 {
+	sums := map[string]int64{}
+	for i := range evs {
+		if evs[i].Topic == "bench.count" {
+			sums["count/"+evs[i].Key]++
+			continue
+		}
+		var o struct {
+			Country string `json:"country"`
+			Lines   []struct {
+				Qty   int64 `json:"qty"`
+				Cents int64 `json:"cents"`
+			} `json:"lines"`
+		}
+		if err := json.Unmarshal(evs[i].Data, &o); err != nil {
+			panic(err)
+		}
+		for _, l := range o.Lines {
+			sums["total/"+o.Country] += l.Qty * l.Cents
+		}
+	}
+	return sums
+}
+
+// languages are the guests: a built module, or the tags of the one in Go.
+var languages = []struct{ name, file, tags string }{
+	{"c", "guests/lang-c.wasm", ""}, {"rust", "guests/lang-rust.wasm", ""}, {"assemblyscript", "guests/lang-as.wasm", ""},
+	{"go", "", "sdk"}, {"go-encoding-json", "", "stdjson"},
+}
+
+func languageGuest(b *testing.B, file, tags string) []byte {
+	b.Helper()
+	if file == "" {
+		file = filepath.Join(b.TempDir(), "lang.wasm")
+		build := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags", tags, "-o", file, "./guests/langgo")
+		build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+		if out, err := build.CombinedOutput(); err != nil {
+			b.Fatalf("%v: %s", err, out)
+		}
+	}
+	return readFile(b, file)
+}
+
+// handleAll runs all events in batches as they are, and returns what the state holds then,
+// the fuel and the time.
+func handleAll(b *testing.B, i *sandbox.Instance, evs []abi.Event) (state mapState, fuel int64, took time.Duration) {
+	state = mapState{}
+	start := time.Now()
+	for at := 0; at < len(evs); {
+		first := at
+		r := i.Run(ctx, sandbox.Batch{State: state, Next: func() *abi.Event {
+			if at == len(evs) || at == first+256 {
+				return nil
+			}
+			at++
+			evs[at-1].Seq = abi.Seq(at)
+			return &evs[at-1]
+		}})
+		if r.Failure != nil || r.Trap != nil {
+			b.Fatal(r.Failure, r.Trap)
+		}
+		fuel += r.Fuel
+		for _, w := range r.Writes {
+			state[string(w.Key)] = w.Value
+		}
+	}
+	return state, fuel, time.Since(start)
+}
+
+type mapState map[string][]byte
+
+func (s mapState) Get(key []byte) ([]byte, bool, error) {
+	v, ok := s[string(key)]
+	return v, ok, nil
+}
+
+func (mapState) Scan(_, _ []byte, _ func(key, value []byte) bool) error { return nil }
+
+// BenchmarkLanguage runs the same two handlers in every language, each turn beside the same
+// work in native Go with encoding/json and a map. x-native is how many times longer a guest
+// takes (medians of all turns), its crossings and its state included.
+func BenchmarkLanguage(b *testing.B) {
+	work := orderEvents(b)
+	work["count"] = counted()
+	for _, lang := range languages {
+		wasm := languageGuest(b, lang.file, lang.tags)
+		e, err := sandbox.NewEngine(ctx, sandbox.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		start := time.Now()
+		m, err := e.Load(ctx, lang.name, wasm)
+		if err != nil {
+			b.Fatal(err)
+		}
+		load := time.Since(start)
+		for _, name := range []string{"count", "shop", "real"} {
+			if work[name] == nil {
+				continue
+			}
+			b.Run("guest="+lang.name+"/work="+name, func(b *testing.B) {
+				compareLanguage(b, m, work[name])
+				b.ReportMetric(float64(len(wasm))/1024, "KiB-module")
+				b.ReportMetric(float64(load.Microseconds())/1e3, "ms-load")
+			})
+		}
+		_ = e.Close(ctx)
+	}
+}
+
+func compareLanguage(b *testing.B, m *sandbox.Module, evs []abi.Event) {
+	i, err := m.Instantiate(ctx, sandbox.Config{Subscriber: "b"}, noState{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer i.Close(ctx)
+	want := native(evs)
+	var times [2][]float64
+	var fuel int64
+	for b.Loop() {
+		start := time.Now()
+		native(evs)
+		times[0] = append(times[0], float64(time.Since(start)))
+		state, burnt, took := handleAll(b, i, evs)
+		times[1] = append(times[1], float64(took))
+		fuel = burnt
+		if fmt.Sprint(want) != fmt.Sprint(state.numbers()) {
+			b.Fatalf("got %v, want %v", state.numbers(), want)
+		}
+	}
+	for k := range times {
+		slices.Sort(times[k])
+	}
+	median := func(k int) float64 { return times[k][len(times[k])/2] }
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(1)/median(0), "x-native")
+	b.ReportMetric(float64(len(evs))/median(1)*1e9, "events/s")
+	b.ReportMetric(float64(fuel)/float64(len(evs)), "fuel/event")
+	b.ReportMetric(float64(i.MemoryBytes())/1024, "KiB-memory")
+}
+
+func (s mapState) numbers() map[string]int64 {
+	out := map[string]int64{}
+	for k, v := range s {
+		var n int64
+		fmt.Sscan(string(v), &n)
+		out[k] = n
+	}
+	return out
+}
