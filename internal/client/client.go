@@ -217,6 +217,7 @@ func (c *Client) State(ctx context.Context, name, prefix, after string, limit in
 // Status is how the node stands.
 type Status struct {
 	Node           string `json:"node"`
+	Version        string `json:"version"` // of its program
 	Data           string `json:"data"`
 	Ready          bool   `json:"ready"`
 	NotReady       string `json:"not_ready"`

@@ -79,6 +79,7 @@ func (a *api) subscriber(w http.ResponseWriter, r *http.Request) {
 // Status is how the node stands.
 type Status struct {
 	Node           string `json:"node"`
+	Version        string `json:"version,omitempty"` // of the program
 	Data           string `json:"data"`
 	Ready          bool   `json:"ready"`
 	NotReady       string `json:"not_ready,omitempty"`
@@ -94,7 +95,7 @@ type Status struct {
 func (a *api) status(w http.ResponseWriter, _ *http.Request) {
 	s := a.Runtime.Status()
 	respond(w, http.StatusOK, Status{
-		Node: s.Node, Data: s.Data, Ready: s.Ready, NotReady: s.NotReady, ManifestError: s.ManifestError, Reloads: s.Reloads,
+		Node: s.Node, Version: a.Version, Data: s.Data, Ready: s.Ready, NotReady: s.NotReady, ManifestError: s.ManifestError, Reloads: s.Reloads,
 		RefusedReloads: s.RefusedReloads, ClockProblem: s.ClockProblem, Head: uint64(s.Log.Durable), Durable: uint64(s.Log.Durable),
 	})
 }

@@ -13,6 +13,7 @@ import (
 type Options struct {
 	Runtime *runtime.Runtime
 	Metrics http.Handler  // serves /metrics; nil: not there
+	Version string        // of the program, for /v1/status
 	Logger  *slog.Logger  // gets failures of the node; nil: discard
 	MaxBody int64         // bytes of a request; default 1 MiB
 	Beat    time.Duration // how often an idle stream gets a comment; default 15 s

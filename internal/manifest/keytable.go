@@ -17,7 +17,7 @@ var keyTable = []row{
 	{Key{Path: "log", Type: Table, Doc: "The store of events."}, nil},
 	{Key{Path: "log.durability", Type: Text, Words: []string{"durable", "accepted"}, Doc: "When a publish that does not say is answered: once the disk has it, or once it has its place in the log."},
 		func(m *Manifest, _ *Subscriber) string { return m.Log.Durability }},
-	{Key{Path: "log.min_free", Type: Size, Low: "1MiB", Doc: "Bytes of the disk that are left alone: with less, events are refused. By default a part of the disk that fits its size."}, nil},
+	{Key{Path: "log.min_free", Type: Size, Low: "1MiB", Doc: "Bytes of the disk that are left alone: with less, events are refused. By default 256MiB, or an eighth of a disk below 2GiB."}, nil},
 	{Key{Path: "log.retention", Type: Table, Doc: "Which events may leave the log. Nothing leaves by default."}, nil},
 	{Key{Path: "log.retention.max_age", Type: Duration, Low: "1m", High: printDuration(maxAge), Doc: "Events older than this leave."}, nil},
 	{Key{Path: "log.retention.max_bytes", Type: Size, Low: "1MiB", Doc: "Above this size the oldest events leave."}, nil},
@@ -35,7 +35,8 @@ var keyTable = []row{
 			}
 			return "false"
 		}},
-	{Key{Path: "plugins.idle_memory", Type: Size, Low: printSize(minIdleMemory), High: printSize(maxIdleMemory), Doc: "Above this memory of all instances together, those that wait for events are given back. By default a part of the machine's."}, nil},
+	{Key{Path: "plugins.idle_memory", Type: Size, Low: printSize(minIdleMemory), High: printSize(maxIdleMemory), Doc: "Above this memory of all instances together, those that wait for events are given back; they come back with the next event."},
+		func(m *Manifest, _ *Subscriber) string { return printSize(m.Plugins.IdleMemory) }},
 
 	{Key{Path: "subscriber", Type: Tables, Doc: "A module bound to patterns of topics."}, nil},
 	{Key{Path: "subscriber.name", Type: Text, Required: true, Doc: "Its name, under which cursor and state are kept. 1 to 63 of a-z, 0-9 and -, not - first."}, nil},

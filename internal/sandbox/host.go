@@ -313,6 +313,9 @@ func (i *Instance) hostConf(stack []uint64) {
 func (i *Instance) hostLog(stack []uint64) {
 	level, message := int(int32(stack[0])), i.view(stack, 1)
 	i.owe(min(len(message), 4*maxMessage) / logBytesPerFuel)
+	if bytes.HasPrefix(message, []byte(rustPanic)) {
+		i.words.hear(clean(message, maxMessage))
+	}
 	i.logLine(level, message)
 }
 
