@@ -53,7 +53,7 @@ func (i *Instance) write(w Write) abi.Status {
 	s := &i.staged.event
 	status := i.writable()
 	switch {
-	case status != 0:
+	case status != 0 && !i.migrating:
 		return status
 	case len(w.Key) > abi.MaxStateKeyBytes || len(w.Value) > abi.MaxStateValueBytes:
 		return abi.TooLarge
