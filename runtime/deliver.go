@@ -304,6 +304,7 @@ func (s *subscription) clash(causes []*abi.Event, err error) bool {
 	if _, err := s.commit(s.verdictCommit(verdict, nil)); err != nil {
 		return s.refused(err)
 	}
+	s.sayLetter(verdict)
 	return s.weigh(verdict, 0)
 }
 
