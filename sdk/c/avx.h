@@ -264,6 +264,10 @@ static inline int32_t avx_set_int(avx_str key, int64_t v) {
     return avx_set(key, avx_done(&b));
 }
 
+/* AVX_MIGRATE(f) exports int32_t f(int32_t from): it turns the state of version from into that of
+ * this module, a part a call. It is called until it returns 0; 1 is "more", below 0 "drop it".
+ * What a call wrote is committed when it returns; how far it is must be seen in the state. */
+#define AVX_MIGRATE(f) AVX_EXPORT("avx_migrate") int32_t avx_migrate(int32_t from) { return f(from); }
 /* avx_add adds to a number, which begins at 0; AVX_INVALID, and nothing written, if the sum needs more than 64 bits. */
 static inline int32_t avx_add(avx_str key, int64_t delta) {
     int64_t sum = 0;
