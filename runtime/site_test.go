@@ -55,7 +55,7 @@ rules              = "low,outage"
 name   = "audit"
 module = "audit.wasm"
 topics = ["**"]
-emits  = ["audit.checkpoint"]
+emits  = ["$audit.checkpoint"]
 config = { checkpoint = "100" }
 limits = { time = "20s" }
 `
