@@ -13,14 +13,8 @@ import (
 
 const aCase = "module = \"m.wasm\"\n[[case]]\nname = \"one\"\n[[case.event]]\ntopic = \"a\"\n"
 
-// TestCases reads a file in which every key stands.
-func TestCases(t *testing.T) {
-	dir := t.TempDir()
-	manifest := "[[subscriber]]\nname = \"s\"\nmodule = \"s.wasm\"\ntopics = [\"a\"]\nemits = [\"b\"]\nconfig = { x = \"1\", y = \"2\" }\nlimits = { emits = 3 }\n"
-	if err := os.WriteFile(filepath.Join(dir, "avxrt.toml"), []byte(manifest), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	const text = `
+// everyKey is a file in which every key stands, but for module, subscriber and a few limits.
+const everyKey = `
 manifest = "avxrt.toml"
 emits    = ["c.*"]
 config   = { y = "3" }
@@ -67,7 +61,15 @@ fuel = "2K"
 name = "second"
 event = [{ topic = "b", data_file = "x/y.json", emits = [{ topic = "t" }] }]
 `
-	c, err := parseCases([]byte(text), "f.avx.toml", dir)
+
+// TestCases reads it.
+func TestCases(t *testing.T) {
+	dir := t.TempDir()
+	manifest := "[[subscriber]]\nname = \"s\"\nmodule = \"s.wasm\"\ntopics = [\"a\"]\nemits = [\"b\"]\nconfig = { x = \"1\", y = \"2\" }\nlimits = { emits = 3 }\n"
+	if err := os.WriteFile(filepath.Join(dir, "avxrt.toml"), []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := parseCases([]byte(everyKey), "f.avx.toml", dir)
 	if err != nil {
 		t.Fatal(err)
 	}
