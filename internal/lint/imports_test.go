@@ -18,6 +18,8 @@ var allowed = map[string][]string{
 	"internal/wasmbin":        {},
 	"internal/nearest":        {},
 	"internal/catalogue":      {},
+	"internal/doctor":         {"internal/build", "internal/client", "internal/manifest", "internal/sandbox", "log"},
+	"internal/reference":      {"internal/catalogue", "internal/manifest"},
 	"internal/fault":          {},
 	"internal/hostile":        {},
 	"internal/fault/table":    {"internal/fault"},
