@@ -65,7 +65,7 @@ func (a *app) verifyAudit(l *log.Log, dir, subscriber string, opts audit.Options
 	}
 	fmt.Fprintf(a.out, "the chain of %s holds up to event %d: %d links, %d events as they were seen, %d redacted, %d left by retention, %d gaps\n",
 		subscriber, report.Last, report.Entries, report.Whole, report.Redacted, report.Left, report.Gaps)
-	fmt.Fprintf(a.out, "next: keep %d:%s elsewhere, and later avxrt verify %s --audit %s --expect %d:%s\n",
+	fmt.Fprintf(a.out, "Next: keep %d:%s elsewhere, and later avxrt verify %s --audit %s --expect %d:%s\n",
 		report.Entries, report.Link, dir, subscriber, report.Entries, report.Link)
 	return nil
 }

@@ -80,6 +80,7 @@ func (a *api) routes() map[string]http.HandlerFunc {
 		"DELETE /v1/subscribers/{name}":                    a.drop,
 		"DELETE /v1/subscribers/{name}/dead-letters":       a.dropLetters,
 		"POST /v1/subscribers/{name}/dead-letters/redrive": a.redrive,
+		"DELETE /v1/subscribers/{name}/kept-state":         a.dropKept,
 		"GET /v1/subscribers/{name}/generations":           a.generations,
 		"POST /v1/subscribers/{name}/shadow":               a.shadow,
 		"POST /v1/subscribers/{name}/deploy":               a.deploy,
