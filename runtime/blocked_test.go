@@ -101,6 +101,9 @@ func TestBlockedKey(t *testing.T) {
 	want(t, r, []string{"b 2", " 4"}, 1)
 	end()
 	r, _ = openFile(t, dir, patient)
+	if st, err := r.Subscriber("probe"); err != nil || st.PassedOver != 2 {
+		t.Errorf("%d events wait behind a blocked key after a restart, want 2 (%v)", st.PassedOver, err)
+	}
 	publishKeyed(t, r, "a", "emit out.x 6", "b", "emit out.x 7")
 	want(t, r, []string{"b 2", " 4", "b 7"}, 1)
 	path := filepath.Join(dir, "avxrt.toml")

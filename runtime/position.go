@@ -148,3 +148,27 @@ func (s *subscription) mark(ev *abi.Event) error {
 	}
 	return nil
 }
+
+// passedOver counts what waits behind each blocked key of a lane that begins. It is a bound that
+// is counted, and no promise: what cannot be read counts as nothing.
+func (r *Runtime) passedOver(gen *generation, at position) []int {
+	counts, left := make([]int, len(at.parked)), delivery.MaxPassed
+	for i, p := range at.parked {
+		if p.Key == "" || left <= 0 {
+			continue
+		}
+		stream, err := r.store.ReadStream(p.Key, log.StreamOptions{From: max(p.Version, 1)})
+		if err != nil {
+			continue
+		}
+		var ev abi.Event
+		for left > 0 && stream.Next(&ev) && ev.Seq < at.Next {
+			if ev.Seq > p.First && gen.match(ev.Topic) {
+				counts[i]++
+				left--
+			}
+		}
+		_ = stream.Close()
+	}
+	return counts
+}

@@ -48,7 +48,7 @@ type SubscriberStatus struct {
 	Needs        abi.Seq      // the first that it may still run: below Cursor where a blocked key waits
 	BlockedKeys  int          // keys whose first event waits for its next attempt, or for an operator
 	Timers       int          // that wait
-	PassedOver   int          // events that wait behind those, counted since the start of the process
+	PassedOver   int          // events that wait behind those
 	Partitions   int          // that handle events now
 	Conflicts    uint64       // runs of a partition that were done again because another one had changed what they read
 	LagEvents    uint64       // seqs between the cursor and the head, wanted or not; 0 if none is wanted

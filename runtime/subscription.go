@@ -91,7 +91,9 @@ func newSubscription(c *crew, lane, lanes int, gen *generation, at position) *su
 		stirred: make(chan struct{}, 1), place: r.pool.Place(),
 	}
 	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
-	s.machine = delivery.New(policy(gen.spec), at.start(!r.store.Clean()))
+	start := at.start(!r.store.Clean())
+	start.Passed = r.passedOver(gen, at)
+	s.machine = delivery.New(policy(gen.spec), start)
 	s.mu.status = SubscriberStatus{Name: s.name, Since: time.Now()}
 	s.publishStatus()
 	return s

@@ -29,7 +29,7 @@
 //
 // An event that is run again at once, after a trap or a conflict, is not written down in
 // between: a crash gives it another run. The number of passed-over events, which bounds
-// them ([MaxPassed]), counts from the start of the process. It runs no guest and commits
+// them ([MaxPassed]), is not written down: the shell counts them as a machine begins. It runs no guest and commits
 // nothing; package runtime does, and reports back.
 //
 //	order := m.Begin(now)              // what to run, or when to look again

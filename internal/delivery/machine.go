@@ -43,6 +43,7 @@ const CarefulEvents = 256
 type Start struct {
 	Cursor  abi.Seq
 	Parked  []Parked // what the store holds
+	Passed  []int    // of each of Parked, how many events wait behind the first; nil: as the machine knows
 	Careful bool     // the process did not end cleanly
 }
 
@@ -60,8 +61,9 @@ func New(policy Policy, start Start) *Machine {
 // stood, and whose end nobody saw, has a line now, so the cursor goes behind it.
 func (m *Machine) load(s Start) {
 	m.cursor, m.before, m.wake, m.suspect = s.Cursor, 0, 0, trial{}
+	known := m.lines.byID
 	m.lines, m.active, m.marked = lines{}, nil, nil
-	for _, p := range s.Parked {
+	for i, p := range s.Parked {
 		if m.latest != nil && p.id() == m.latest.id() {
 			if !m.latest.line { // it ran from the log, and failed without ending the process
 				m.marked = append(m.marked, p)
@@ -69,7 +71,15 @@ func (m *Machine) load(s Start) {
 			}
 			p.Attempts--
 		}
-		m.lines.add(p).loaded = true
+		l := m.lines.add(p)
+		l.loaded = true
+		switch before := known[p.id()]; {
+		case s.Passed != nil:
+			l.passed = s.Passed[i]
+		case before != nil:
+			l.passed = before.passed
+		}
+		m.lines.passed += l.passed
 		if p.Running {
 			m.cursor = max(m.cursor, p.First+1)
 		}

@@ -262,14 +262,19 @@ func (w *world) run() (done bool, problem string) {
 		w.begin(true)
 		return false, ""
 	}
+	return false, w.accept(verdict, r)
+}
+
+// accept commits what a run came to.
+func (w *world) accept(verdict delivery.Verdict, r result) string {
 	w.tell("%s", strings.TrimSpace(printVerdict(verdict)))
 	if problem := w.onTrial(verdict, r.outcome); problem != "" {
-		return false, problem
+		return problem
 	}
-	problem = w.commit(verdict, r.handled)
+	problem := w.commit(verdict, r.handled)
 	w.wentWell(len(r.handled))
 	w.swapBack(verdict)
-	return false, problem
+	return problem
 }
 
 // hold drops a dead letter that everything waits for.

@@ -1,0 +1,96 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/avx-platform/avxrt/internal/fault"
+	"github.com/avx-platform/avxrt/runtime"
+)
+
+// crash goes on from a copy of the store as it is now, which nobody closed.
+func (v *versionSite) crash() {
+	v.t.Helper()
+	dir := v.t.TempDir()
+	if _, err := v.r.Store().Backup(context.Background(), filepath.Join(dir, "log")); err != nil {
+		v.t.Fatal(err)
+	}
+	stop(v.t, v.r)
+	data := filepath.Join(v.dir, "data")
+	if err := errors.Join(os.RemoveAll(data), os.Rename(dir, data)); err != nil {
+		v.t.Fatal(err)
+	}
+	v.start()
+}
+
+// TestInterruptedHistories lets one history be interrupted by swaps, changes of the state version
+// there and back, crashes, restarts, pauses, replays and other numbers of partitions, and wants
+// the state of a run without any of that, and each event emitted for once.
+func TestInterruptedHistories(t *testing.T) {
+	const chunks = 8
+	for seed := range uint64(fault.Size(t, 120, 2000)) {
+		t.Run(strconv.Itoa(int(seed)), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 1))
+			v := newVersionSite(t, "")
+			version, module := 1, "tally"
+			modules := map[int][]string{1: {"tally"}, 2: {"tally2", "tally2-migrates"}}
+			story := ""
+			for range chunks {
+				v.pay(50 + rng.IntN(100))
+				if rng.IntN(3) > 0 { // else it is interrupted in the middle of them
+					v.settled()
+				}
+				what := rng.IntN(7)
+				story += strconv.Itoa(what)
+				switch what {
+				case 0:
+					v.crash()
+				case 1:
+					stop(t, v.r)
+					v.start()
+				case 2:
+					if err := v.r.Pause(context.Background(), "tally", "for a while"); err != nil {
+						t.Fatal(err)
+					}
+					v.pay(30)
+					if err := v.r.Resume(context.Background(), "tally"); err != nil {
+						t.Fatal(err)
+					}
+				case 3:
+					v.extra = "partitions = " + strconv.Itoa(1+rng.IntN(4))
+					v.change(version, module)
+				case 4:
+					version = 3 - version
+					module = modules[version][rng.IntN(len(modules[version]))]
+					v.change(version, module)
+				case 5: // while it comes to another version
+					version = 3 - version
+					module = modules[version][rng.IntN(len(modules[version]))]
+					v.want(version, module)
+					if err := v.r.Reload(context.Background()); err != nil {
+						t.Fatal(err)
+					}
+					v.crash()
+				case 6:
+					if _, err := v.r.Reset(context.Background(), "tally", runtime.ResetOptions{EmptyState: true}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			v.moved()
+			v.settled()
+			v.change(2, "tally2")
+			v.pay(1)
+			v.settled()
+			if got, want := v.state(), freshState(t, v.n); got != want || v.status().StateVersion != 2 {
+				t.Errorf("story %s: version %d, %s\ngot  %s\nwant %s", story, v.status().StateVersion, v.status().Problem, got, want)
+			}
+			v.once(v.n)
+		})
+	}
+}
