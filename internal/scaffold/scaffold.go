@@ -33,7 +33,7 @@ type recipe struct {
 var recipes = map[build.Language]recipe{
 	build.Go:   {root: "main.go", sdk: "sdk/"},
 	build.Rust: {root: "main.rs", sdk: "avx.rs", files: map[string]string{"avx.rs": "rust/avx.rs"}},
-	build.C:    {root: "main.c", sdk: "avx.h", files: map[string]string{"avx.h": "c/avx.h"}},
+	build.C:    {root: "main.c", sdk: "avx.h", files: map[string]string{"avx.h": "c/avx.h", "avx_fake.h": "c/avx_fake.h"}},
 	build.AssemblyScript: {
 		root: "assembly/index.ts", sdk: "assembly/avx.ts", prepare: "npm install",
 		files: map[string]string{"assembly/avx.ts": "assemblyscript/avx.ts"},
