@@ -21,7 +21,6 @@ type callFlags struct {
 	ruleFlags
 	topic, data, key, contentType, id, time string
 	headers, state                          []string
-	fresh                                   bool
 	output                                  string
 }
 

@@ -156,6 +156,22 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+// TestCPlusPlus builds what a C compiler would refuse.
+func TestCPlusPlus(t *testing.T) {
+	toolchain(t, build.C)
+	top := t.TempDir()
+	write(t, top, map[string]string{"src/tiny.cc": `template <int N> int same() { static int n = N; return n; }
+extern "C" __attribute__((export_name("avx_run"))) int avx_run(void) { return same<0>(); }`})
+	p, err := build.Find(top, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	if r, err := p.Build(context.Background(), build.Options{Release: true, Output: &said}); err != nil || r.Bytes == 0 || said.Len() > 0 {
+		t.Errorf("%+v, %v, %s", r, err, said.String())
+	}
+}
+
 // TestCancelled: the end of the context ends the compiler and changes nothing.
 func TestCancelled(t *testing.T) {
 	toolchain(t, build.C)
