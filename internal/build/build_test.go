@@ -53,6 +53,7 @@ func TestFind(t *testing.T) {
 		{"nothing", "", nil, "x", "no such file"},
 		{"the only subscriber", "", map[string]string{"x/a.c": "", "x/avxrt.toml": subscriber("s", "deep/other.wasm")}, "x", "c x/plugins/deep/other.wasm"},
 		{"one of two", "", map[string]string{"x/a.c": "", "x/avxrt.toml": subscriber("s", "o.wasm") + subscriber("t", "p.wasm")}, "x", "c x/plugins/x.wasm"},
+		{"several with one module", "", map[string]string{"x/a.c": "", "x/avxrt.toml": subscriber("s", "o.wasm") + subscriber("t", "o.wasm")}, "x", "c x/plugins/o.wasm"},
 		{"manifest above", "", map[string]string{"x/a.c": "", "avxrt.toml": "[plugins]\ndir = \"mods\"\n" + subscriber("s", "other.wasm")}, "x", "c mods/x.wasm"},
 		{"bad manifest", "", map[string]string{"x/a.c": "", "x/avxrt.toml": "[nod]"}, "x", `unknown key "nod"`},
 	} {
