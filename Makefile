@@ -4,9 +4,10 @@
 # make faults  the fault tests at CI size; make soak: at release size
 # make bench   the benchmarks with their baselines
 # make bench-peers AREA=log [QUICK=1]   rivals and ours alternately (module bench/peers)
+# make docs    write docs/manifest.md, docs/errors.md and docs/avxrt.schema.json from the code
 # make wasm    rebuild the committed modules (needs clang, lld, rustc; see plugins/wasm.mk)
 
-.PHONY: demo test check faults soak bench bench-peers bench-peers-build vuln
+.PHONY: demo test check docs faults soak bench bench-peers bench-peers-build vuln
 
 demo:
 	go run ./cmd/avxrt demo $(if $(ONCE),--once)
@@ -22,6 +23,9 @@ check:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt'd: $$unformatted" >&2; exit 1; }
 	go vet ./...
 	go test -count=1 ./internal/lint
+
+docs:
+	AVXRT_WRITE_DOCS=1 go test -count=1 -run TestGeneratedFiles ./cmd/avxrt
 
 FAULTS = ./log ./runtime ./internal/delivery ./internal/wasmbin ./internal/sandbox ./cmd/avxrt
 

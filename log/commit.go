@@ -90,7 +90,11 @@ type Attachment struct {
 	Subscriber string
 	Next       abi.Seq // where a new subscriber begins; 0: after the head as it is when the request is handled
 	KeepHead   bool    // a new subscriber's row says where the head was then, see [Log.StartHead]
-	cursor     Cursor
+
+	// StateVersion is what a new subscriber's state begins with, see [Log.Versions]. 0: no row is written.
+	StateVersion uint32
+
+	cursor Cursor
 }
 
 // Attach returns the cursor of a subscriber, which it makes, durably, if there is none.

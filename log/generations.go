@@ -37,6 +37,9 @@ type Generation struct {
 	Reason   string    // why it was refused or rolled back, or brought; "" where the cause says all
 	Seq      abi.Seq   // the cursor when it was offered
 	Time     time.Time // to the nanosecond
+
+	StateVersion uint32 // of the state that it runs, or was to run, on; 0 is 1
+	Wanted       uint32 // the state version that the manifest asked for then, where that is another one; else 0
 }
 
 // Revision changes the history of one subscriber.
@@ -78,13 +81,20 @@ func appendGeneration(b []byte, g *Generation) []byte {
 	b = appendRowString(append(b, rowVersion), g.Digest)
 	b = appendRowString(appendRowString(b, g.Module), g.Cause)
 	b = appendRowString(appendRowString(b, string(g.Standing)), g.Reason)
-	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(g.Seq)), uint64(g.Time.UnixNano()))
+	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(g.Seq)), uint64(g.Time.UnixNano()))
+	if g.StateVersion > 1 || g.Wanted != 0 { // else the row is as it was before there were versions
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(g.StateVersion)), uint64(g.Wanted))
+	}
+	return b
 }
 
 func decodeGeneration(number int, b []byte) (Generation, error) {
 	r := newRowReader(b)
 	g := Generation{Number: number, Digest: r.str(), Module: r.str(), Cause: r.str(), Standing: Standing(r.str()), Reason: r.str(), Seq: abi.Seq(r.num())}
 	g.Time = time.Unix(0, int64(r.num()))
+	if g.StateVersion = 1; r.err == nil && len(r.b) > 0 {
+		g.StateVersion, g.Wanted = uint32(r.num()), uint32(r.num())
+	}
 	return g, r.err
 }
 

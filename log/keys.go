@@ -25,6 +25,7 @@ const (
 	spaceModule     = 0x1a // digest, number of the piece → a piece of the module
 	spaceControl    = 0x1b // subscriber → control row
 	spaceLetterMore = 0x1c // subscriber, seq → what else is known of a dead letter
+	spaceVersion    = 0x1d // subscriber → state version row, and rows of the version that is being built
 	spaceIndexV1    = 0x40 // format 1: stream hash, first version → where these versions lie
 	spaceIndex      = 0x41 // stream hash, first version → postings
 	spaceChunk      = 0x80 // first seq → chunk
@@ -33,7 +34,7 @@ const (
 // subscriberSpaces are those in which a subscriber has rows of its own behind its name, and
 // which it leaves empty when it is dropped. Its cursors have names of their own, and the
 // control row stays.
-var subscriberSpaces = []byte{spaceState, spaceDeadLetter, spaceParked, spaceTimer, spaceGeneration, spaceLetterMore}
+var subscriberSpaces = []byte{spaceState, spaceDeadLetter, spaceParked, spaceTimer, spaceGeneration, spaceLetterMore, spaceVersion}
 
 const maxTopicBytes = 255
 
@@ -103,6 +104,17 @@ func letterMoreKey(dst []byte, subscriber string, seq abi.Seq) []byte {
 }
 
 func controlKey(dst []byte, subscriber string) []byte { return named(dst, spaceControl, subscriber) }
+
+// versionKey is that of the row which says what state version a subscriber has.
+func versionKey(subscriber string) []byte { return named(nil, spaceVersion, subscriber) }
+
+// buildKey is that of the row which says how far the building of another version is.
+func buildKey(subscriber string) []byte { return append(versionKey(subscriber), 0) }
+
+// builtLetterKey is that of an event which the version being built gave up.
+func builtLetterKey(subscriber string, seq abi.Seq) []byte {
+	return binary.BigEndian.AppendUint64(append(versionKey(subscriber), 1), uint64(seq))
+}
 
 // successor returns the first key after all those that begin with prefix, nil if there is none.
 func successor(prefix []byte) []byte {

@@ -16,14 +16,15 @@ import (
 
 // Reset moves the cursor of a subscriber by hand, in all its lanes.
 type Reset struct {
-	Subscriber   string
-	To           abi.Seq // the next seq to handle; 0: behind the head as it is when the request is handled
-	ReEmit       bool    // what events emit that were handled before counts again, under a new run
-	EmptyState   bool    // take out all its state of StateVersion
-	StateVersion uint32
+	Subscriber string
+	To         abi.Seq // the next seq to handle; 0: behind the head as it is when the request is handled
+	ReEmit     bool    // what events emit that were handled before counts again, under a new run
+	EmptyState bool    // take out all its state of the version that it has
 
 	// Lane tells which of n lanes an event is of; nil where there is one only.
 	Lane func(key string, seq abi.Seq, lanes int) int
+
+	back bool // to the state version before; see [Log.ReturnState]
 }
 
 // Reset applies r. It raises the fences, so a commit of a run that began before is refused.
@@ -73,13 +74,21 @@ func (s *sequencer) reset(r Reset, batch *pebble.Batch) (abi.Seq, error) {
 	}
 	control.Since, control.Began = s.l.opts.now(), r.To
 	record := &change{s: s, owner: r.Subscriber, batch: batch}
+	versions, err := s.l.Versions(r.Subscriber)
+	if err != nil {
+		return 0, err
+	}
+	record.forgetBuild(r.Subscriber) // what it was built from is another past now
+	if r.back {
+		record.goBack(r.Subscriber, versions)
+	}
 	for i := range parked {
-		if m.frees(&parked[i]) {
+		if !r.back && m.frees(&parked[i]) {
 			record.remove(parkedKey(nil, r.Subscriber, &parked[i]))
 		}
 	}
 	if r.EmptyState {
-		record.removeAll(statePrefix(nil, r.Subscriber, r.StateVersion))
+		record.removeAll(statePrefix(nil, r.Subscriber, versions.Serving))
 	}
 	record.remove(startKey(r.Subscriber)) // all events from there on, whatever it began with
 	record.set(controlKey(nil, r.Subscriber), appendControl(nil, &control))
@@ -288,6 +297,7 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 		delete(s.cursors, LaneCursor(subscriber, lane))
 	}
 	delete(s.writes, subscriber)
+	s.l.timers.count(subscriber, -d.Timers)
 	return d, nil
 }
 

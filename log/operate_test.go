@@ -74,7 +74,7 @@ func (o *operated) step(d *datadriven.TestData) (string, error) {
 	case "commit":
 		return o.commit(arg, num)
 	case "reset":
-		to, err := o.l.Reset(ctx, log.Reset{Subscriber: "s", To: abi.Seq(num(arg("to"))), ReEmit: arg("reemit") != "", EmptyState: arg("empty") != "", StateVersion: 1})
+		to, err := o.l.Reset(ctx, log.Reset{Subscriber: "s", To: abi.Seq(num(arg("to"))), ReEmit: arg("reemit") != "", EmptyState: arg("empty") != ""})
 		return fmt.Sprintln("cursor", to), err
 	case "pause":
 		return "", o.l.Pause(ctx, "s", true, "because")

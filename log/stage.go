@@ -211,7 +211,7 @@ func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 	}
 	stageLetters(c, batch)
 	stageParked(c, batch)
-	s.stageTimers(&timers, batch)
+	s.stageTimers(c.Subscriber, &timers, batch)
 	if w := s.writes[c.Subscriber]; w != nil {
 		w.add(s.number, c)
 	}
@@ -249,6 +249,11 @@ func (s *sequencer) stageAttach(a *Attachment, batch *pebble.Batch) error {
 				return err
 			}
 			_ = batch.Set(startKey(a.Subscriber), binary.LittleEndian.AppendUint64(nil, uint64(s.next()-1)), nil)
+		}
+		if a.StateVersion != 0 {
+			if images, err = s.beginVersions(a, images, batch); err != nil {
+				return err
+			}
 		}
 		err = s.moveCursor(a.Subscriber, c, images, batch)
 	}

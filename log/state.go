@@ -14,12 +14,13 @@ import (
 type Snapshot struct {
 	snap   *pebble.Snapshot
 	number uint64
+	store  string
 }
 
 // Snapshot returns a view of now. It is cheap to take; kept long, it holds old data on disk.
 func (l *Log) Snapshot() *Snapshot {
 	number := l.applied.Load() // first, so that the snapshot has all commits up to it
-	return &Snapshot{l.db.NewSnapshot(), number}
+	return &Snapshot{l.db.NewSnapshot(), number, l.store}
 }
 
 // Number grows with the commits that the snapshot has; see [Reads].

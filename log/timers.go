@@ -42,27 +42,58 @@ var ErrTimerChanged = errors.New("a timer was changed meanwhile")
 type timers struct {
 	mu struct {
 		sync.Mutex
-		due map[string]int64 // subscriber → a time not behind that of its first timer
+		due     map[string]int64 // subscriber → a time not behind that of its first timer
+		waiting map[string]int   // subscriber → how many of its timers there are
 	}
 	changed chan struct{} // capacity 1
 	fired   atomic.Uint64
 }
 
 func (t *timers) load(db pebble.Reader) error {
-	t.mu.due, t.changed = map[string]int64{}, make(chan struct{}, 1)
+	t.mu.due, t.mu.waiting, t.changed = map[string]int64{}, map[string]int{}, make(chan struct{}, 1)
 	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceTimer}, UpperBound: []byte{spaceTimer + 1}})
 	if err != nil {
 		return err
 	}
 	defer it.Close()
-	for ok := it.First(); ok; {
+	for it.First(); it.Valid(); it.Next() {
 		subscriber, due, _, isTimer := splitTimerKey(it.Key())
-		if isTimer {
+		if !isTimer {
+			continue
+		}
+		if t.mu.waiting[subscriber]++; t.mu.waiting[subscriber] == 1 {
 			t.mu.due[subscriber] = due
 		}
-		ok = it.SeekGE(successor(it.Key()[:2+int(it.Key()[1])]))
 	}
 	return it.Error()
+}
+
+// count changes how many timers of a subscriber wait.
+func (t *timers) count(subscriber string, by int) {
+	if by == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.mu.waiting[subscriber] += by; t.mu.waiting[subscriber] <= 0 {
+		delete(t.mu.waiting, subscriber)
+	}
+}
+
+// TimersOf returns how many timers of a subscriber wait.
+func (l *Log) TimersOf(subscriber string) int {
+	l.timers.mu.Lock()
+	defer l.timers.mu.Unlock()
+	return l.timers.mu.waiting[subscriber]
+}
+
+// HasTimer says whether a timer of that name of a subscriber waits.
+func (l *Log) HasTimer(subscriber, name string) (bool, error) {
+	_, err := l.get(timerNameKey(nil, subscriber, name))
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // committed notes the timers of a commit that readers can see.
@@ -238,6 +269,9 @@ func (s *sequencer) stageFired(due []Timer, batch *pebble.Batch) error {
 			_ = batch.Delete(key, nil)
 		}
 	}
+	for i := range due {
+		s.l.timers.count(due[i].Subscriber, -1)
+	}
 	for subscriber, record := range images {
 		if err := s.undo.add(batch, subscriber, s.next()-1, record); err != nil {
 			return err
@@ -281,6 +315,21 @@ func (l *Log) checkTimers(r *request, changes []TimerChange) error {
 type timerPlan struct {
 	gone [][]byte
 	rows [][2][]byte // key, value
+}
+
+// grows returns how many timers more, or less, there are.
+func (p *timerPlan) grows() (n int) {
+	for _, key := range p.gone {
+		if _, _, _, isTimer := splitTimerKey(key); isTimer {
+			n--
+		}
+	}
+	for _, row := range p.rows {
+		if _, _, _, isTimer := splitTimerKey(row[0]); isTimer {
+			n++
+		}
+	}
+	return n
 }
 
 // timerGroup is what the commits of one group did to names of timers: several lanes of a
@@ -369,7 +418,8 @@ func (s *sequencer) planReplace(subscriber, name string, p *timerPlan) error {
 }
 
 // stageTimers writes the plan; what is gone may be written again.
-func (s *sequencer) stageTimers(p *timerPlan, batch *pebble.Batch) {
+func (s *sequencer) stageTimers(subscriber string, p *timerPlan, batch *pebble.Batch) {
+	s.l.timers.count(subscriber, p.grows())
 	if s.timerGroup.number != s.number {
 		s.timerGroup = timerGroup{number: s.number}
 	}

@@ -293,6 +293,8 @@ func checkRow(key, value []byte) (err error) {
 		_, err = decodeLetterMore(value)
 	case spaceControl:
 		_, err = decodeControl(value)
+	case spaceVersion:
+		err = checkVersionRow(key, value)
 	case spaceProducer:
 		_, err = decodeProducer(value)
 	case spaceStream:

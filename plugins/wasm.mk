@@ -6,6 +6,8 @@ WASM = plugins/inventory.wasm plugins/analytics.wasm plugins/email.wasm plugins/
        examples/01-hello-subscriber/plugins/hello.wasm \
        internal/sandbox/testdata/probe.wasm internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/planted.wasm \
        runtime/testdata/ledger.wasm runtime/testdata/ledger-broken.wasm \
+       runtime/testdata/tally.wasm runtime/testdata/tally2.wasm runtime/testdata/tally2-migrates.wasm \
+       runtime/testdata/tally2-bad1.wasm runtime/testdata/tally2-bad2.wasm runtime/testdata/tally2-bad3.wasm runtime/testdata/tally2-bad4.wasm \
        $(addprefix abi/abitest/guests/,conform-c.wasm conform-cpp.wasm conform-rust.wasm conform-as.wasm raw.wasm) \
        $(addprefix bench/guests/,lang-c.wasm lang-rust.wasm lang-as.wasm) \
        bench/guests/work-c.wasm bench/guests/work-rust.wasm \
@@ -39,6 +41,10 @@ wasm: wasm-tools $(ASC)
 	$(CLANG_WASM) -DVERSION='"2"' -o internal/sandbox/testdata/probe2.wasm internal/sandbox/testdata/probe.c
 	$(CLANG_WASM) -o runtime/testdata/ledger.wasm runtime/testdata/ledger.c
 	$(CLANG_WASM) -DBROKEN -o runtime/testdata/ledger-broken.wasm runtime/testdata/ledger.c
+	$(CLANG_WASM) -o runtime/testdata/tally.wasm runtime/testdata/tally.c
+	$(CLANG_WASM) -DV2 -o runtime/testdata/tally2.wasm runtime/testdata/tally.c
+	$(CLANG_WASM) -DV2 -DMIGRATE -o runtime/testdata/tally2-migrates.wasm runtime/testdata/tally.c
+	for n in 1 2 3 4; do $(CLANG_WASM) -DV2 -DMIGRATE -DBAD=$$n -o runtime/testdata/tally2-bad$$n.wasm runtime/testdata/tally.c || exit 1; done
 	clang --target=wasm32 -O1 -g -mbulk-memory -Wall -Wextra -Werror -nostdlib -Isdk/c -Wl,--no-entry -ffile-prefix-map=$(CURDIR)=. \
 	    -o internal/sandbox/testdata/planted.wasm internal/sandbox/testdata/planted.c
 	$(CLANG_WASM) -o bench/guests/work-c.wasm bench/guests/work.c

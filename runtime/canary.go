@@ -144,6 +144,11 @@ func (c *crew) confirm(g *generation) {
 func (c *crew) rollBack(failed *generation, reason string) {
 	back := failed.trial.back
 	came := newGeneration(back.number, back.spec, back.module)
+	came.version = back.version
+	if back.version != failed.version {
+		c.returnState(failed, came, reason)
+		return
+	}
 	histories, err := c.r.store.Revise(context.Background(), rolledBack(c.name, failed.number, reason,
 		log.Generation{Digest: back.module.Digest(), Module: back.spec.Module}))
 	if err != nil { // it goes all the same; after a restart the trial is repeated

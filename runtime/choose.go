@@ -20,6 +20,9 @@ type choice struct {
 	wasm   []byte // of a module that the store may not have yet
 	wanted string // digest of the file
 
+	version uint32     // of the state that it is to run on
+	move    *stateMove // how it comes there; nil: it has it
+
 	number  int         // of the generation; 0: it is a new one
 	cause   string      // of a new one
 	trial   bool        // it is watched for its first events
@@ -32,6 +35,7 @@ type choice struct {
 type change struct {
 	subscriber string // whose module the caller has looked at; "": nobody's
 	cause      string // of its new generation
+	version    uint32 // of the state that it goes back to; 0: what the manifest says
 }
 
 // present is the generation that a subscriber has now, nil for a new one: the one that
@@ -60,7 +64,9 @@ func (r *Runtime) present(ctx context.Context, spec *manifest.Subscriber, histor
 			return nil, nil // made for an older version of this program
 		}
 	}
-	return newGeneration(good.Number, *spec, module), nil
+	g := newGeneration(good.Number, *spec, module)
+	g.version = good.StateVersion
+	return g, nil
 }
 
 // choose decides what spec gets: the module of its file, or the present one where that is
@@ -90,6 +96,21 @@ func (r *Runtime) choose(ctx context.Context, m *manifest.Manifest, spec *manife
 	case by.subscriber == spec.Name:
 		c.cause = by.cause
 	}
+	c.version = wantedVersion(spec, history, digest)
+	if by.subscriber == spec.Name && by.version != 0 {
+		c.version = by.version
+	}
+	if present != nil && present.module.Digest() == digest {
+		c.module = present.module
+	}
+	if present == nil {
+		if err := r.checkVersion(&c); err != nil {
+			return c, err
+		}
+	}
+	if present != nil && present.version != c.version {
+		return r.chooseMove(ctx, c, present, history, running, by)
+	}
 	if present != nil && present.module.Digest() == digest {
 		if c.module = present.module; !running || sameSpec(present.spec, *spec) {
 			c.number = present.number
@@ -110,13 +131,15 @@ func (r *Runtime) consider(ctx context.Context, c choice, present *generation, h
 	switch {
 	case present == nil:
 		return c, nil
-	case refusal(history, c.wanted) != nil && !looked:
-		return c.keep(present, running, refusalText(refusal(history, c.wanted))), nil
+	case refusal(history, c.wanted, c.version) != nil && !looked:
+		return c.keep(present, running, refusalText(refusal(history, c.wanted, c.version))), nil
 	case !running && onTrial(history) != nil && onTrial(history).Digest == c.wanted:
 		c.number, c.trial, c.back = onTrial(history).Number, true, present
 		return c, nil
 	case c.spec.Swap.Mode == manifest.SwapShadow && !looked:
-		report, err := r.rehearse(ctx, present, newGeneration(0, c.spec, c.module), Span{Last: c.spec.Swap.Events})
+		next := newGeneration(0, c.spec, c.module)
+		next.version = c.version
+		report, err := r.rehearse(ctx, present, next, Span{Last: c.spec.Swap.Events})
 		if err != nil {
 			return c, fmt.Errorf("rehearse module %s: %w", c.spec.Module, err)
 		}
@@ -133,7 +156,7 @@ func (r *Runtime) consider(ctx context.Context, c choice, present *generation, h
 
 // refuse remembers that a rehearsal went badly.
 func (r *Runtime) refuse(ctx context.Context, c choice, present *generation, running bool, report rehearsal.Report) (choice, error) {
-	g := log.Generation{Digest: c.wanted, Module: c.spec.Module, Cause: c.cause, Reason: reasons(report)}
+	g := log.Generation{Digest: c.wanted, Module: c.spec.Module, Cause: c.cause, Reason: reasons(report), StateVersion: c.version}
 	if err := r.noteRefusal(ctx, c.spec.Name, g); err != nil {
 		return c, err
 	}
@@ -149,7 +172,7 @@ func (r *Runtime) unloadable(ctx context.Context, c choice, present *generation,
 	if present == nil || !errors.As(err, &bad) {
 		return c, err
 	}
-	g := log.Generation{Digest: c.wanted, Module: c.spec.Module, Cause: c.cause, Reason: err.Error()}
+	g := log.Generation{Digest: c.wanted, Module: c.spec.Module, Cause: c.cause, Reason: err.Error(), StateVersion: c.version}
 	if noted := r.noteRefusal(ctx, c.spec.Name, g); noted != nil {
 		return c, errors.Join(err, noted)
 	}
@@ -164,7 +187,7 @@ func (c choice) keep(present *generation, running bool, reason string) choice {
 	if running {
 		c.spec = present.spec
 	}
-	c.module, c.number, c.refused = present.module, present.number, reason
+	c.module, c.number, c.version, c.refused = present.module, present.number, present.version, reason
 	return c
 }
 

@@ -22,6 +22,9 @@ type crew struct {
 	lanes []*subscription // guarded by Runtime.mu
 	want  int             // how many there shall be; guarded by Runtime.mu
 
+	move    *stateMove // to another state version, nil: none is wanted; guarded by Runtime.mu
+	unbuild bool       // what was built for one that nobody wants any more is to be dropped; guarded by Runtime.mu
+
 	news struct {
 		sync.Mutex
 		refused refused // what was last refused, while the plugins folder has it
@@ -59,7 +62,7 @@ func (r *Runtime) newCrew(gen *generation, places []position) *crew {
 // places attaches a subscriber and returns where its lanes stand; nil if they run already.
 // Where they stand together, and are not as many as they shall be, that is put right.
 func (r *Runtime) places(ctx context.Context, spec *manifest.Subscriber, next abi.Seq) ([]position, error) {
-	if _, err := r.store.Attach(ctx, log.Attachment{Subscriber: spec.Name, Next: next, KeepHead: spec.Start.Kind == manifest.StartLastPerTopic}); err != nil {
+	if _, err := r.store.Attach(ctx, log.Attachment{Subscriber: spec.Name, Next: next, KeepHead: spec.Start.Kind == manifest.StartLastPerTopic, StateVersion: uint32(spec.StateVersion)}); err != nil {
 		return nil, err
 	}
 	if r.subscription(spec.Name) != nil {
@@ -154,11 +157,7 @@ func (c *crew) catchUp() {
 // changes, the present ones go on to the highest of their cursors, and new ones begin there.
 func (c *crew) run(ctx context.Context) {
 	for {
-		var wg sync.WaitGroup
-		for _, s := range c.all() {
-			wg.Go(func() { s.run(ctx) })
-		}
-		wg.Wait()
+		c.round(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -172,8 +171,32 @@ func (c *crew) run(ctx context.Context) {
 	}
 }
 
+// round runs the lanes, and the building of another state version beside them, until all
+// lanes have ended.
+func (c *crew) round(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	var lanes, beside sync.WaitGroup
+	if m, _ := c.movable(); m != nil && m.kind == moveRebuild && !m.ready.Load() {
+		beside.Go(func() { c.rebuild(ctx, m) })
+	}
+	for _, s := range c.all() {
+		lanes.Go(func() { s.run(ctx) })
+	}
+	lanes.Wait()
+	cancel()
+	beside.Wait()
+}
+
 // change brings the lanes, none of which runs, a step towards their wanted number, and says whether they are to run again.
 func (c *crew) change(ctx context.Context) (again bool, err error) {
+	if m, unbuild := c.movable(); m != nil || unbuild {
+		if c.failed() {
+			return false, nil
+		}
+		if did, err := c.moveState(ctx); did || err != nil {
+			return did, err
+		}
+	}
 	c.moving.Lock()
 	defer c.moving.Unlock()
 	c.r.mu.Lock()
@@ -208,11 +231,22 @@ func (c *crew) change(ctx context.Context) (again bool, err error) {
 	if err := c.r.store.SetLanes(ctx, c.name, want, cursors[0].Next); err != nil {
 		return false, err
 	}
-	return true, c.replace(want)
+	return true, c.replace(want, nil)
 }
 
-// replace makes new lanes where the old ones stopped.
-func (c *crew) replace(n int) error {
+// failed says whether one of the lanes ended because of an error of the store.
+func (c *crew) failed() bool {
+	for _, s := range c.all() {
+		if s.laneStatus().State == StateFailed {
+			return true
+		}
+	}
+	return false
+}
+
+// replace makes new lanes where the old ones stopped, with the generation gen, or if that is
+// nil the present one.
+func (c *crew) replace(n int, gen *generation) error {
 	places, err := c.r.positions(c.name, n)
 	if err != nil {
 		return err
@@ -220,10 +254,16 @@ func (c *crew) replace(n int) error {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
 	old := c.lanes
-	gen := old[0].latest()
+	had := old[0].latest()
+	if gen == nil {
+		gen = had
+	}
 	c.lanes = nil
 	for lane, at := range places {
 		s := newSubscription(c, lane, n, gen, at)
+		if gen != had {
+			s.machine.Adopt(policy(gen.spec)) // what waits gets its next attempt at once
+		}
 		c.lanes = append(c.lanes, s)
 		if err := c.r.interest.want(s, gen.spec.Topics); err != nil {
 			return err

@@ -42,13 +42,13 @@ func (s *subscription) deliver(ctx context.Context, order delivery.Order) bool {
 	defer s.crew.turn()()
 	snapshot := s.r.store.Snapshot()
 	defer snapshot.Close()
-	state := snapshot.State(s.name, stateVersion)
+	state := snapshot.State(s.name, s.version)
 	if order.Fresh {
 		s.discard()
 	}
 	var reader sandbox.StateReader
 	reader, feed.reads = s.watched(state, snapshot)
-	result, err := s.onCore(ctx, state, sandbox.Batch{Next: feed.next, State: reader})
+	result, err := s.onCore(ctx, state, s.batch(feed.next, reader))
 	if err != nil {
 		return s.broken(err)
 	}
@@ -71,7 +71,7 @@ func (s *subscription) idle(ctx context.Context, order delivery.Order) bool {
 		}
 	}
 	s.publishStatus()
-	if at > s.r.store.Head() {
+	if at > s.r.store.Head() && !s.arrived() { // else others wait for it to end
 		return s.rest(ctx, at, order.Wake)
 	}
 	return true
@@ -325,7 +325,7 @@ func (s *subscription) refused(err error) bool {
 	if s.fence != at.Fence {
 		s.moved()
 	}
-	s.stored, s.fence, s.past = at.Next, at.Fence, at.past
+	s.stored, s.fence, s.version, s.past = at.Next, at.Fence, at.version, at.past
 	s.machine.Refused(at.start(false))
 	s.discard()
 	s.closeReader()

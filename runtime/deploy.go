@@ -22,6 +22,8 @@ type Deployment struct {
 	Report     *rehearsal.Report // nil: the manifest asks for no rehearsal, or there was nothing to rehearse against
 	Deployed   bool              // false: it was refused, or a dry run
 	Generation int               // of the subscriber now, or from its next event on
+	Move       string            // how its state comes to another version, which takes a while: migrate, rebuild or return; "": it stays
+	Version    uint32            // of the state that it has, or comes to
 	OnTrial    bool              // that generation is watched for its first events
 }
 
@@ -46,20 +48,20 @@ func (r *Runtime) Deploy(ctx context.Context, name string, wasm []byte, dryRun b
 		return d, err
 	}
 	defer release()
-	if spec.Swap.Mode == manifest.SwapShadow {
+	if spec.Swap.Mode == manifest.SwapShadow && r.subscription(name).latest().version == uint32(spec.StateVersion) {
 		report, err := r.rehearse(ctx, r.subscription(name).latest(), newGeneration(0, spec, module), Span{})
 		if err != nil {
 			return d, err
 		}
 		if d.Report = &report; report.Refused && !dryRun {
 			r.subscription(name).count(func(st *SubscriberStatus) { st.Refused++ })
-			return d, r.noteRefusal(ctx, name, log.Generation{Digest: d.Digest, Module: spec.Module, Cause: CauseDeploy, Reason: reasons(report)})
+			return d, r.noteRefusal(ctx, name, log.Generation{Digest: d.Digest, Module: spec.Module, Cause: CauseDeploy, Reason: reasons(report), StateVersion: uint32(spec.StateVersion)})
 		}
 	}
 	if dryRun {
 		return d, nil
 	}
-	return r.replace(ctx, d, wasm, CauseDeploy)
+	return r.replace(ctx, d, wasm, change{subscriber: name, cause: CauseDeploy})
 }
 
 // Rollback puts the bytes of an earlier generation back into the plugins folder, by
@@ -90,7 +92,16 @@ func (r *Runtime) Rollback(ctx context.Context, name string, to int) (Deployment
 	if err := checkPin(spec, d.Digest); err != nil {
 		return d, &ManifestError{Subscriber: name, Err: err}
 	}
-	return r.replace(ctx, d, wasm, CauseRollback)
+	if g.StateVersion != present.version {
+		versions, err := r.store.Versions(name)
+		if err == nil && versions.Kept != g.StateVersion {
+			err = fmt.Errorf("generation %d of %q ran on state version %d, which is not kept: %w; set state_version = %d in the manifest and deploy a module for it", g.Number, name, g.StateVersion, ErrNotFound, g.StateVersion)
+		}
+		if err != nil {
+			return d, err
+		}
+	}
+	return r.replace(ctx, d, wasm, change{subscriber: name, cause: CauseRollback, version: g.StateVersion})
 }
 
 // earlier finds the generation that a roll back means: one that was in service.
@@ -132,12 +143,12 @@ func (r *Runtime) target(name string) (d Deployment, spec manifest.Subscriber, e
 
 // replace puts the bytes into the file of a deployment and adopts them. The caller holds
 // planning, so that nobody reads the file in between.
-func (r *Runtime) replace(ctx context.Context, d Deployment, wasm []byte, cause string) (Deployment, error) {
+func (r *Runtime) replace(ctx context.Context, d Deployment, wasm []byte, by change) (Deployment, error) {
 	if err := replaceFile(d.File, wasm); err != nil {
 		return d, fmt.Errorf("replace the module: %w", err)
 	}
 	ctx = context.WithoutCancel(ctx) // the file is there: a caller that has gone must not leave it half taken
-	if err := r.reloadFor(ctx, change{subscriber: d.Subscriber, cause: cause}); err != nil {
+	if err := r.reloadFor(ctx, by); err != nil {
 		var refused *RefusedError
 		if !errors.As(err, &refused) || refused.Subscriber == d.Subscriber {
 			return d, fmt.Errorf("%s is replaced, but the plan was not adopted: %w", d.File, err)
@@ -146,7 +157,12 @@ func (r *Runtime) replace(ctx context.Context, d Deployment, wasm []byte, cause 
 	d.Deployed = true
 	if s := r.subscription(d.Subscriber); s != nil {
 		g := s.latest()
-		d.Generation, d.OnTrial = g.number, g.onTrial()
+		d.Generation, d.OnTrial, d.Version = g.number, g.onTrial(), g.version
+		r.mu.Lock()
+		if m := s.crew.move; m != nil {
+			d.Move, d.Version, d.OnTrial = string(m.kind), m.gen.version, m.trial
+		}
+		r.mu.Unlock()
 	}
 	return d, nil
 }

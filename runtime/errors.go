@@ -14,6 +14,7 @@ var (
 	ErrAttached      = errors.New("the subscriber is in the manifest; take it out of there first")
 	ErrDetached      = errors.New("the subscriber is not in the manifest, so nothing runs it; put it back there first")
 	ErrInTurn        = errors.New("the cursor has yet to come to this event again, which is handled in its turn then")
+	ErrRebuilding    = errors.New("its state is being rebuilt for another version; redrive when that is done, see avxrt sub show")
 	ErrDraining      = errors.New("the node is shutting down; publish to it again after its restart")
 )
 

@@ -24,8 +24,12 @@ func (r *Runtime) GuestMetrics(ctx context.Context, fn func(subscriber string, k
 		return err
 	}
 	for _, s := range r.subscriptions() {
+		versions, err := snapshot.Versions(s.name)
+		if err != nil {
+			return err
+		}
 		rows, size := 0, 0
-		err := snapshot.State(s.name, stateVersion).Scan([]byte(GuestMetricPrefix), nil, func(k, v []byte) bool {
+		err = snapshot.State(s.name, versions.Serving).Scan([]byte(GuestMetricPrefix), nil, func(k, v []byte) bool {
 			rows, size = rows+1, size+len(k)+len(v)
 			if rows > maxMetricRows || size > maxMetricBytes {
 				more(s.name)

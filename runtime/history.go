@@ -51,14 +51,14 @@ func onTrial(history []log.Generation) *log.Generation {
 	return nil
 }
 
-// refusal returns the generation by which a digest is refused, nil if it is not: the last
-// thing that anybody wanted is this digest, and it did not stay in service.
-func refusal(history []log.Generation, digest string) *log.Generation {
+// refusal returns the generation by which a digest is refused for a state version, nil if it is
+// not: the last thing that anybody wanted is this, and it did not stay in service.
+func refusal(history []log.Generation, digest string, version uint32) *log.Generation {
 	for i := range slices.Backward(history) {
 		switch g := &history[i]; {
 		case g.Cause == CauseAutomatic:
 			continue
-		case g.Digest == digest && (g.Standing == log.Refused || g.Standing == log.RolledBack):
+		case g.Digest == digest && g.StateVersion == version && (g.Standing == log.Refused || g.Standing == log.RolledBack):
 			return g
 		case g.Cause == CauseDeploy && g.Standing == log.Refused:
 			continue // it never was in the plugins folder
@@ -86,7 +86,7 @@ func successor(subscriber string, g log.Generation) log.Revision {
 // noteRefusal writes down that a module was refused, once.
 func (r *Runtime) noteRefusal(ctx context.Context, subscriber string, g log.Generation) error {
 	_, err := r.store.Revise(ctx, log.Revision{Subscriber: subscriber, Change: func(history []log.Generation) []log.Generation {
-		if refusal(history, g.Digest) != nil {
+		if refusal(history, g.Digest, g.StateVersion) != nil {
 			return history
 		}
 		g.Standing = log.Refused

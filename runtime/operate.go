@@ -221,7 +221,7 @@ func (r *Runtime) Reset(ctx context.Context, name string, opts ResetOptions) (Re
 	s.crew.moving.Lock()
 	defer s.crew.moving.Unlock()
 	plan.To, err = r.store.Reset(ctx, log.Reset{
-		Subscriber: name, To: to, ReEmit: opts.ReEmit, EmptyState: opts.EmptyState, StateVersion: stateVersion, Lane: partition,
+		Subscriber: name, To: to, ReEmit: opts.ReEmit, EmptyState: opts.EmptyState, Lane: partition,
 	})
 	if err != nil {
 		return plan, err
@@ -243,7 +243,7 @@ func (s *subscription) restart() error {
 		return err
 	}
 	s.moved()
-	s.stored, s.fence, s.past = at.Next, at.Fence, at.past
+	s.stored, s.fence, s.version, s.past = at.Next, at.Fence, at.version, at.past
 	s.machine = delivery.New(policy(s.gen.spec), at.start(false))
 	s.discard()
 	s.closeReader()
@@ -312,7 +312,11 @@ func (r *Runtime) Detached() ([]DetachedSubscriber, error) {
 	defer snapshot.Close()
 	for i := range all {
 		d := &all[i]
-		if err := snapshot.State(d.Name, stateVersion).Scan(nil, nil, func(_, _ []byte) bool { d.StateKeys++; return true }); err != nil {
+		versions, err := snapshot.Versions(d.Name)
+		if err != nil {
+			return nil, err
+		}
+		if err := snapshot.State(d.Name, versions.Serving).Scan(nil, nil, func(_, _ []byte) bool { d.StateKeys++; return true }); err != nil {
 			return nil, err
 		}
 		if err := r.store.DeadLetters(d.Name, 0, func(log.DeadLetter) bool { d.DeadLetters++; return true }); err != nil {

@@ -41,6 +41,8 @@ type Options struct {
 	// PollEvery is how often files are looked at where the system's notifications are
 	// missing or lost. Default 2 s.
 	PollEvery time.Duration
+
+	onBuildStep func() // for tests: called behind each commit of a state version that is being built
 }
 
 func (o Options) withDefaults() Options {

@@ -132,6 +132,7 @@ func (r *Runtime) adopt(ctx context.Context, p *plan) error {
 // a new generation, 0 if the choice is no new one. It needs the runtime's lock.
 func (r *Runtime) give(c choice, number int, places []position) error {
 	gen := newGeneration(max(number, c.number), c.spec, c.module)
+	gen.version = c.version
 	s := r.mu.subs[c.spec.Name]
 	if s == nil {
 		return r.begin(c, gen, places)
@@ -140,6 +141,10 @@ func (r *Runtime) give(c choice, number int, places []position) error {
 	if c.fresh {
 		s.count(func(st *SubscriberStatus) { st.Refused++ })
 	}
+	if c.move != nil && s.latest().version == c.move.gen.version {
+		c.move = nil // it came there while the plan was built
+	}
+	s.crew.offerMove(c.move)
 	if number == 0 { // what it has stays, or came back while the plan was built
 		return nil
 	}
@@ -165,6 +170,12 @@ func (r *Runtime) begin(c choice, gen *generation, places []position) error {
 	crew.settleRefusal(c)
 	s := crew.lanes[0]
 	r.mu.subs[c.spec.Name] = s
+	versions, err := r.store.Versions(s.name)
+	if err != nil {
+		return err
+	}
+	crew.unbuild = versions.Build != nil && c.move == nil // of before a restart
+	crew.offerMove(c.move)
 	if c.refused != "" {
 		r.opts.Logger.Error("the last good generation goes on", "subscriber", s.name, "generation", c.number, "reason", c.refused)
 	}
@@ -205,7 +216,10 @@ func (r *Runtime) recordGenerations(ctx context.Context, p *plan) (map[string]in
 		if err != nil {
 			return nil, err
 		}
-		g := log.Generation{Digest: digest, Module: c.spec.Module, Cause: c.cause, Standing: log.InService, Seq: at}
+		g := log.Generation{Digest: digest, Module: c.spec.Module, Cause: c.cause, Standing: log.InService, Seq: at, StateVersion: c.version}
+		if c.version != uint32(c.spec.StateVersion) {
+			g.Wanted = uint32(c.spec.StateVersion)
+		}
 		if c.trial {
 			g.Standing = log.OnTrial
 		}

@@ -14,8 +14,9 @@ import (
 // position is where a subscriber stands in the store.
 type position struct {
 	log.Cursor
-	parked []log.Parked
-	past   past
+	parked  []log.Parked
+	past    past
+	version uint32 // of the state
 }
 
 // position returns where a lane of a subscriber stands, and which blocked keys are its.
@@ -26,6 +27,11 @@ func (r *Runtime) position(name string, lane, lanes int) (p position, err error)
 	p.parked = slices.DeleteFunc(p.parked, func(row log.Parked) bool { return partition(row.Key, row.First, lanes) != lane })
 	if err == nil {
 		p.past, err = r.past(name, p)
+	}
+	if err == nil {
+		var versions log.Versions
+		versions, err = r.store.Versions(name)
+		p.version = versions.Serving
 	}
 	return p, err
 }

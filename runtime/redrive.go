@@ -128,6 +128,9 @@ type attempt struct {
 
 func (a *attempt) run(ctx context.Context, seq abi.Seq) error {
 	s := a.s
+	if !a.dry && s.crew.rebuilding() { // it may be past this event
+		return fmt.Errorf("dead letter %d of subscriber %q: %w", seq, s.name, ErrRebuilding)
+	}
 	if err := a.find(seq); err != nil {
 		return err
 	}
@@ -186,7 +189,7 @@ func (a *attempt) handle(ctx context.Context) error {
 	snapshot := s.r.store.Snapshot()
 	defer snapshot.Close()
 	var state sandbox.StateReader
-	state, a.commit.Reads = s.watched(snapshot.State(s.name, stateVersion), snapshot)
+	state, a.commit.Reads = s.watched(snapshot.State(s.name, s.version), snapshot)
 	t := coreTime{cores: s.r.cores, share: &s.crew.share}
 	t.begin()
 	defer t.end()
@@ -195,7 +198,7 @@ func (a *attempt) handle(ctx context.Context) error {
 		a.result.Trap = &sandbox.Trap{Message: err.Error()}
 		return nil
 	}
-	a.result = t.run(ctx, instance, sandbox.Batch{State: state, Next: once(&ev)})
+	a.result = t.run(ctx, instance, s.batch(once(&ev), state))
 	return instance.Close(ctx)
 }
 

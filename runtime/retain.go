@@ -49,6 +49,9 @@ func (r *Runtime) Retain(ctx context.Context, force bool) (log.RetainReport, err
 		if st.BlockedKeys > 0 {
 			cursors[s] = st.Needs
 		}
+		if st.Build != nil && st.Build.Next != 0 { // what the rebuild has yet to handle
+			cursors[s] = min(cursors[s], st.Build.Next)
+		}
 		if retention.Hold == 0 || cursors[s] < retention.Hold {
 			retention.Hold = cursors[s]
 		}

@@ -57,7 +57,9 @@ func (r *Runtime) Shadow(ctx context.Context, name string, wasm []byte, span Spa
 			spec = wanted
 		}
 	}
-	return r.rehearse(ctx, old, newGeneration(0, spec, module), span)
+	new := newGeneration(0, spec, module)
+	new.version = old.version
+	return r.rehearse(ctx, old, new, span)
 }
 
 // borrow loads a module that may never be in service. The caller releases it.
@@ -90,7 +92,7 @@ func (r *Runtime) rehearse(ctx context.Context, old, new *generation, span Span)
 		return rehearsal.Report{}, err
 	}
 	defer events.close()
-	base, basis, err := baseState(snapshot, new.spec.Name, events)
+	base, basis, err := baseState(snapshot, old.spec.Name, old.version, events)
 	if err != nil {
 		return rehearsal.Report{}, err
 	}
@@ -126,12 +128,12 @@ func (r *Runtime) rehearse(ctx context.Context, old, new *generation, span Span)
 
 // baseState returns the state from which both run: that of the last commit before the first
 // event, with what was between them added to the events, or else that of now.
-func baseState(snapshot *log.Snapshot, name string, events *program) (*overlay, string, error) {
-	base := newOverlay(snapshot.State(name, stateVersion))
+func baseState(snapshot *log.Snapshot, name string, version uint32, events *program) (*overlay, string, error) {
+	base := newOverlay(snapshot.State(name, version))
 	if events.letters != nil {
 		return base, "the state of now, which their own neighbours may have changed since", nil
 	}
-	at, back, err := snapshot.Rewind(name, stateVersion, events.from)
+	at, back, err := snapshot.Rewind(name, version, events.from)
 	if errors.Is(err, log.ErrNotFound) {
 		return base, "the state of now, for both alike, because that of then is not kept", nil
 	}
@@ -260,12 +262,7 @@ func (a *actor) handle(ctx context.Context, ev *abi.Event) rehearsal.Outcome {
 
 // try runs one attempt and says whether there should be another one.
 func (a *actor) try(ctx context.Context, ev *abi.Event, attempt int) (out rehearsal.Outcome, again bool) {
-	given := *ev
-	given.Attempt, given.Left = uint32(attempt), 0
-	if attempt > 1 {
-		given.Flags |= abi.FlagRedelivered
-	}
-	result, err := a.onCore(ctx, sandbox.Batch{State: a.state, Next: once(&given)})
+	result, err := a.run(ctx, ev, attempt)
 	if err != nil {
 		return rehearsal.Outcome{End: rehearsal.Trapped, Message: err.Error()}, false
 	}
@@ -282,6 +279,16 @@ func (a *actor) try(ctx context.Context, ev *abi.Event, attempt int) (out rehear
 		a.state.writes[string(w.Key)] = w
 	}
 	return out, false
+}
+
+// run gives the event alone to the instance.
+func (a *actor) run(ctx context.Context, ev *abi.Event, attempt int) (sandbox.Result, error) {
+	given := *ev
+	given.Attempt, given.Left = uint32(attempt), 0
+	if attempt > 1 {
+		given.Flags |= abi.FlagRedelivered
+	}
+	return a.onCore(ctx, sandbox.Batch{State: a.state, Next: once(&given)})
 }
 
 // onCore runs a batch, on a new instance if there is none, once the rehearsal may have a core.

@@ -62,6 +62,12 @@ func openWith(t *testing.T, opts runtime.Options) *runtime.Runtime {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return runNode(t, r)
+}
+
+// runNode runs a node until the end of the test, or stop.
+func runNode(t *testing.T, r *runtime.Runtime) *runtime.Runtime {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()

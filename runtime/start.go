@@ -46,8 +46,13 @@ func (s *subscription) chooseStart(ctx context.Context) error {
 		l.latest, l.gen = nil, nil
 		return nil
 	}
+	return l.choose(ctx, s.r.store, s.gen)
+}
+
+// choose makes the choice for a generation.
+func (l *lastPerTopic) choose(ctx context.Context, store *log.Log, gen *generation) error {
 	l.latest, l.gen = map[string]*abi.Seq{}, nil
-	reader := s.r.store.NewReader(log.ReadOptions{Match: s.gen.match, Borrow: true})
+	reader := store.NewReader(log.ReadOptions{Match: gen.match, Borrow: true})
 	defer reader.Close()
 	var ev abi.Event
 	for reader.Next(&ev) && ev.Seq <= l.until {
@@ -61,7 +66,7 @@ func (s *subscription) chooseStart(ctx context.Context) error {
 			l.latest[strings.Clone(ev.Topic)] = &seq
 		}
 	}
-	l.gen = s.gen
+	l.gen = gen
 	return reader.Err()
 }
 

@@ -22,49 +22,54 @@ type State string
 // The states.
 const (
 	StateRunning  State = "running"
-	StateRetrying State = "retrying" // an event waits for its next attempt
-	StatePaused   State = "paused"   // until an operator resumes it
-	StateStopped  State = "stopped"  // until a new generation, or until it is resumed; Reason says why
-	StateFailed   State = "failed"   // the store gave an error; until a restart
+	StateRetrying State = "retrying"  // an event waits for its next attempt
+	StateMoving   State = "migrating" // it waits while its state becomes that of another version
+	StatePaused   State = "paused"    // until an operator resumes it
+	StateStopped  State = "stopped"   // until a new generation, or until it is resumed; Reason says why
+	StateFailed   State = "failed"    // the store gave an error; until a restart
 )
 
 // SubscriberStatus is how one subscriber stands. Counters start at 0 with the process.
 type SubscriberStatus struct {
-	Name        string
-	State       State
-	Reason      string // why it is stopped, failed or retrying
-	Problem     string // why the last new plan, or the module in the plugins folder, is refused; "" if none is
-	OnTrial     bool   // an event that fails makes the generation before come back
-	Topics      []string
-	Module      string
-	Digest      string
-	Generation  int
-	Cursor      abi.Seq // next seq that it has not dealt with
-	Mark        abi.Seq // below it, what it does is done again after a reset; 0: it was never reset
-	Needs       abi.Seq // the first that it may still run: below Cursor where a blocked key waits
-	BlockedKeys int     // keys whose first event waits for its next attempt, or for an operator
-	PassedOver  int     // events that wait behind those, counted since the start of the process
-	Partitions  int     // that handle events now
-	Conflicts   uint64  // runs of a partition that were done again because another one had changed what they read
-	LagEvents   uint64  // seqs between the cursor and the head, wanted or not; 0 if none is wanted
-	LagSeconds  float64 // age of the first event that concerns it and is not dealt with
-	Handled     uint64
-	Emitted     uint64
-	Traps       uint64
-	Failures    uint64 // verdicts of the guest itself
-	Retries     uint64
-	Skipped     uint64
-	DeadLetters uint64
-	Refused     uint64 // modules that a rehearsal refused
-	RolledBack  uint64 // generations that failed on trial
-	Lost        uint64 // events that left the log, because of its size, before they were handled
-	ExecSeconds float64
-	Fuel        uint64    // burnt, see limits.fuel
-	LogDropped  uint64    // log lines over limits.log_lines
-	Verified    uint64    // runs that were done again for comparison
-	Differences uint64    // of those, how many came out otherwise
-	MemoryBytes int64     // of its instances' linear memory; those that were given back have none
-	Since       time.Time // of the generation
+	Name         string
+	State        State
+	Reason       string // why it is stopped, failed or retrying
+	Problem      string // why the last new plan, or the module in the plugins folder, is refused; "" if none is
+	OnTrial      bool   // an event that fails makes the generation before come back
+	Topics       []string
+	Module       string
+	Digest       string
+	Generation   int
+	StateVersion uint32       // of the generation
+	KeptVersion  uint32       // whose state is there for a roll back; 0: none
+	Build        *BuildStatus // how far a change of the state version is; nil: none is under way
+	Cursor       abi.Seq      // next seq that it has not dealt with
+	Mark         abi.Seq      // below it, what it does is done again after a reset; 0: it was never reset
+	Needs        abi.Seq      // the first that it may still run: below Cursor where a blocked key waits
+	BlockedKeys  int          // keys whose first event waits for its next attempt, or for an operator
+	Timers       int          // that wait
+	PassedOver   int          // events that wait behind those, counted since the start of the process
+	Partitions   int          // that handle events now
+	Conflicts    uint64       // runs of a partition that were done again because another one had changed what they read
+	LagEvents    uint64       // seqs between the cursor and the head, wanted or not; 0 if none is wanted
+	LagSeconds   float64      // age of the first event that concerns it and is not dealt with
+	Handled      uint64
+	Emitted      uint64
+	Traps        uint64
+	Failures     uint64 // verdicts of the guest itself
+	Retries      uint64
+	Skipped      uint64
+	DeadLetters  uint64
+	Refused      uint64 // modules that a rehearsal refused
+	RolledBack   uint64 // generations that failed on trial
+	Lost         uint64 // events that left the log, because of its size, before they were handled
+	ExecSeconds  float64
+	Fuel         uint64    // burnt, see limits.fuel
+	LogDropped   uint64    // log lines over limits.log_lines
+	Verified     uint64    // runs that were done again for comparison
+	Differences  uint64    // of those, how many came out otherwise
+	MemoryBytes  int64     // of its instances' linear memory; those that were given back have none
+	Since        time.Time // of the generation
 }
 
 // Status is how the node stands.
@@ -184,6 +189,7 @@ func (s *subscription) inherit(old []*subscription) {
 		st.State, st.Reason, st.Cursor, st.Needs = now.State, now.Reason, now.Cursor, now.Needs
 		st.Name, st.Since, st.BlockedKeys, st.PassedOver = now.Name, now.Since, now.BlockedKeys, now.PassedOver
 		st.Generation, st.Module, st.Digest, st.Topics, st.OnTrial = now.Generation, now.Module, now.Digest, now.Topics, now.OnTrial
+		st.StateVersion = now.StateVersion
 	})
 }
 
@@ -199,8 +205,18 @@ func (s *subscription) statusNow() SubscriberStatus {
 		st.add(o)
 		st.LagEvents, st.LagSeconds = max(st.LagEvents, o.LagEvents), max(st.LagSeconds, o.LagSeconds)
 	}
+	st.Timers = s.r.store.TimersOf(s.name)
+	if versions, err := s.r.store.Versions(s.name); err == nil {
+		st.KeptVersion = versions.Kept
+	}
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
+	if move := s.crew.move; move != nil {
+		build := move.statusNow()
+		if st.Build = &build; build.Halted {
+			st.State, st.Reason = StateMoving, fmt.Sprintf("state version %d, %d commits so far", build.Version, build.Commits)
+		}
+	}
 	if st.Problem = s.r.mu.problems[s.name]; st.Problem == "" {
 		st.Problem = s.crew.problem()
 	}
@@ -238,7 +254,7 @@ func (s *subscription) publishStatus() {
 		st.Mark = s.past.Mark
 		st.OnTrial = gen.onTrial()
 		if st.Generation != gen.number {
-			st.Generation, st.Module, st.Digest = gen.number, gen.spec.Module, gen.module.Digest()
+			st.Generation, st.Module, st.Digest, st.StateVersion = gen.number, gen.spec.Module, gen.module.Digest(), gen.version
 			st.Topics, st.Since = patternTexts(gen.spec), time.Unix(0, gen.adopted)
 		}
 	})
@@ -327,8 +343,12 @@ func (r *Runtime) State(ctx context.Context, name, prefix, after string, limit i
 	if err := r.store.Sync(ctx); err != nil { // what is shown must not be taken back by a crash
 		return nil, err
 	}
+	versions, err := snapshot.Versions(name)
+	if err != nil {
+		return nil, err
+	}
 	var entries []StateEntry
-	err := snapshot.State(name, stateVersion).Scan([]byte(prefix), []byte(after), func(k, v []byte) bool {
+	err = snapshot.State(name, versions.Serving).Scan([]byte(prefix), []byte(after), func(k, v []byte) bool {
 		if len(entries) == limit {
 			return false
 		}

@@ -16,9 +16,6 @@ import (
 	"github.com/avx-platform/avxrt/router"
 )
 
-// stateVersion is the only one of this version of avxrt.
-const stateVersion = 1
-
 // batchTime is the slice after which a run ends at the next event, so that a commit never
 // waits long and a swap or shutdown finds an end soon.
 const batchTime = 20 * time.Millisecond
@@ -30,6 +27,7 @@ const cursorStep = 4096
 // generation is one module in service for one subscriber under one set of rules.
 type generation struct {
 	number  int
+	version uint32 // of the state that it runs on
 	spec    manifest.Subscriber
 	module  *sandbox.Module
 	adopted int64
@@ -54,6 +52,7 @@ type subscription struct {
 	reader  *log.Reader
 	place   *sandbox.Place // of its instance, which may be gone after any run
 	fence   uint64
+	version uint32  // of the state
 	stored  abi.Seq // the cursor as committed
 	past    past    // what it dealt with before, and whether it is paused
 	buffers runBuffers
@@ -88,7 +87,7 @@ type runBuffers struct {
 func newSubscription(c *crew, lane, lanes int, gen *generation, at position) *subscription {
 	r := c.r
 	s := &subscription{
-		r: r, crew: c, name: c.name, gen: gen, lane: lane, lanes: lanes, fence: at.Fence, stored: at.Next, past: at.past,
+		r: r, crew: c, name: c.name, gen: gen, lane: lane, lanes: lanes, fence: at.Fence, version: at.version, stored: at.Next, past: at.past,
 		stirred: make(chan struct{}, 1), place: r.pool.Place(),
 	}
 	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
@@ -103,7 +102,7 @@ func (s *subscription) nodeID() string { return s.r.mu.manifest.Node.ID }
 
 func newGeneration(number int, spec manifest.Subscriber, module *sandbox.Module) *generation {
 	return &generation{
-		number: number, spec: spec, module: module, adopted: now(),
+		number: number, version: uint32(spec.StateVersion), spec: spec, module: module, adopted: now(),
 		match: matcher(spec.Topics), grants: granter(spec.Emits),
 	}
 }
@@ -325,7 +324,7 @@ func (s *subscription) commit(c *log.Commit) ([]log.Receipt, error) {
 }
 
 func (s *subscription) commitAs(c *log.Commit, d log.Durability) ([]log.Receipt, error) {
-	c.Subscriber, c.Lane, c.StateVersion = s.name, s.lane, stateVersion
+	c.Subscriber, c.Lane, c.StateVersion = s.name, s.lane, s.version
 	c.From, c.Fence, c.Digest = s.stored, s.fence, s.gen.module.Digest()
 	receipts, err := s.r.store.Commit(context.Background(), c, d)
 	for (errors.Is(err, log.ErrDiskFull) || errors.Is(err, log.ErrBusy)) && !s.r.draining.Load() {

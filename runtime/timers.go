@@ -146,3 +146,11 @@ func (r *Runtime) Timers(ctx context.Context, subscriber string, due int64, id s
 	}
 	return all, r.store.Sync(ctx) // what is shown must not be taken back by a crash
 }
+
+// batch is what a run of the subscriber is given.
+func (s *subscription) batch(next func() *abi.Event, state sandbox.StateReader) sandbox.Batch {
+	return sandbox.Batch{Next: next, State: state, Timers: s.r.store.TimersOf(s.name), HasTimer: func(name string) bool {
+		has, err := s.r.store.HasTimer(s.name, name)
+		return err == nil && has
+	}}
+}

@@ -58,6 +58,8 @@ type Delivery struct {
 	Reason     string // of a dead letter
 	Message    string
 	Attempts   int // used so far
+
+	Handling *Handling // nil: not asked for, or not handled
 }
 
 // Find returns the seq of the youngest durable event with this id, or [ErrNotFound]. An id
@@ -87,7 +89,7 @@ func (r *Runtime) Find(ctx context.Context, id string) (abi.Seq, error) {
 
 // Trace returns what came of the durable event at seq: the events that it caused, directly or
 // not, and what the subscribers made of each. It returns [ErrNotFound] if the event is not in
-// the log. What a run burnt and what it wrote is not recorded, and so not here.
+// the log. What a run burnt and what it wrote is not recorded; [Runtime.TraceChanges] works it out.
 func (r *Runtime) Trace(ctx context.Context, seq abi.Seq) (Trace, error) {
 	if err := r.store.Sync(ctx); err != nil { // what is shown must not be taken back by a crash
 		return Trace{}, err

@@ -11,7 +11,7 @@ import (
 	"github.com/avx-platform/avxrt/abi"
 )
 
-// TestLayouts holds the frame offsets that the C and Rust SDKs write down against a frame
+// TestLayouts holds the frame offsets that the C, Rust and AssemblyScript SDKs write down against a frame
 // of the host's, in which every field has a value of its own. The Go SDK has its own test.
 func TestLayouts(t *testing.T) {
 	ev := abi.Event{
@@ -26,8 +26,9 @@ func TestLayouts(t *testing.T) {
 		"APPENDED": 8, "TOPIC": 11, "KEY": 12, "ID": 13, "SOURCE": 14, "CONTENT_TYPE": 15, "HEADERS": 16, "DATA": 17,
 	}
 	for path, pattern := range map[string]string{
-		"c/avx.h":     `AVX_OFF_([A-Z]+) = (\d+)`,
-		"rust/avx.rs": `pub const ([A-Z_]+): usize = (\d+);`,
+		"c/avx.h":               `AVX_OFF_([A-Z]+) = (\d+)`,
+		"rust/avx.rs":           `pub const ([A-Z_]+): usize = (\d+);`,
+		"assemblyscript/avx.ts": `  export const ([A-Z_]+) = (\d+);`,
 	} {
 		text, err := os.ReadFile(path)
 		if err != nil {

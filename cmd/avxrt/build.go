@@ -99,7 +99,10 @@ func (a *app) build(ctx context.Context, dir string, f buildFlags) error {
 // nextAfterBuild suggests to run the cases, or one event where there are none.
 func nextAfterBuild(p build.Project, file string) string {
 	if cases, _ := filepath.Glob(filepath.Join(p.Dir, "*"+manifest.CasesSuffix)); len(cases) > 0 {
-		return "avxrt test " + relative(p.Dir)
+		if dir := relative(p.Dir); dir != "." {
+			return "avxrt test " + dir
+		}
+		return "avxrt test"
 	}
 	return "avxrt call " + file + " -t TOPIC -d DATA"
 }
@@ -128,17 +131,12 @@ func (a *app) checkTools(ctx context.Context, lang string) error {
 	var reports []checkReport
 	var failed error
 	for _, l := range langs {
-		r := checkReport{Language: string(l)}
-		tools, err := build.Check(ctx, l, "")
-		var missing *build.MissingError
-		switch {
-		case errors.As(err, &missing):
-			r.Reason, r.Debian, r.Brew = missing.Reason, missing.Debian, missing.Brew
-			failed = err
-		case err != nil:
+		r, err := checkTool(ctx, l)
+		if err != nil {
 			return &usageError{err}
-		default:
-			r.Found, r.Path, r.Version = true, tools.Path, tools.Version
+		}
+		if !r.Found {
+			failed = fmt.Errorf("%s: %s", l, r.Reason)
 		}
 		reports = append(reports, r)
 	}
@@ -152,4 +150,20 @@ func (a *app) checkTools(ctx context.Context, lang string) error {
 		return errors.Join(err, failed)
 	}
 	return err
+}
+
+// checkTool looks for the toolchain of a language. The error says that there is no such language.
+func checkTool(ctx context.Context, lang build.Language) (checkReport, error) {
+	r := checkReport{Language: string(lang)}
+	tools, err := build.Check(ctx, lang, "")
+	var missing *build.MissingError
+	switch {
+	case errors.As(err, &missing):
+		r.Reason, r.Debian, r.Brew = missing.Reason, missing.Debian, missing.Brew
+		return r, nil
+	case err != nil:
+		return r, err
+	}
+	r.Found, r.Path, r.Version = true, tools.Path, tools.Version
+	return r, nil
 }

@@ -120,9 +120,10 @@ sandboxed, exactly-once subscriber that can be swapped while events flow.`,
 	root.PersistentFlags().StringVar(&a.server, "server", "", "address of the node (default $AVXRT_SERVER, then "+defaultServer+")")
 	root.AddCommand(a.runVerb(), a.demoVerb(), a.pubVerb(), a.tailVerb(), a.subVerb(), a.stateVerb(), a.dlqVerb(), a.lintVerb(), a.inspectVerb(), a.versionVerb(),
 		a.topicVerb(), a.streamVerb(), a.redactVerb(), a.backupVerb(), a.restoreVerb(), a.forkVerb(), a.verifyVerb(), a.exportVerb(), a.importVerb(), a.compileVerb(),
-		a.clockVerb(), a.traceVerb(), a.shadowVerb(), a.deployVerb(), a.rollbackVerb(), a.callVerb(), a.buildVerb(), a.testVerb())
-	root.AddCommand(a.errorsVerb())
+		a.clockVerb(), a.traceVerb(), a.shadowVerb(), a.deployVerb(), a.rollbackVerb(), a.callVerb(), a.buildVerb(), a.testVerb(), a.newVerb())
+	root.AddCommand(a.errorsVerb(), a.generateVerb(), a.doctorVerb())
 	root.SetHelpCommand(helpVerb(root))
+	a.completeAll(root)
 	return root
 }
 
@@ -137,8 +138,8 @@ func knownVerb(root *cobra.Command, args []string) error {
 	return &usageError{fmt.Errorf("unknown verb %q; see %s --help", args[0], root.CommandPath())}
 }
 
-// client talks to the node that the flag, the environment or the default names.
-func (a *app) client() (*client.Client, error) {
+// serverName is the node that the flag, the environment or the default names.
+func (a *app) serverName() string {
 	server := a.server
 	if server == "" {
 		server, _ = a.lookup("AVXRT_SERVER")
@@ -146,7 +147,12 @@ func (a *app) client() (*client.Client, error) {
 	if server == "" {
 		server = defaultServer
 	}
-	c, err := client.New(server)
+	return server
+}
+
+// client talks to the node of serverName.
+func (a *app) client() (*client.Client, error) {
+	c, err := client.New(a.serverName())
 	if err != nil {
 		return nil, &usageError{err}
 	}

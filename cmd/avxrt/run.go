@@ -101,7 +101,7 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 	var group run.Group
 	d := &drain{wait: flags.drainWait, notify: newNotifier(a.lookup, logger), logger: logger, ended: make(chan struct{})}
 	d.addNode(&group, ctx, node)
-	d.addServer(&group, listener, httpapi.New(httpapi.Options{Runtime: node, Metrics: telemetry.Handler(node), Logger: logger}))
+	d.addServer(&group, listener, httpapi.New(httpapi.Options{Runtime: node, Metrics: telemetry.Handler(node), Version: version, Logger: logger}))
 	d.addSignals(&group, ctx, node)
 	if opts.job != nil {
 		jobCtx, stopJob := context.WithCancel(ctx)

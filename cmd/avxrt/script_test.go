@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/avx-platform/avxrt/internal/build"
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
 	"github.com/avx-platform/avxrt/internal/hostile"
@@ -51,9 +53,15 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PROBE", filepath.Join(root, "internal/sandbox/testdata/probe.wasm"))
 			env.Setenv("AVXRT_HTTP_LISTEN", "127.0.0.1:0")
 			env.Setenv("AVXRT_NODE_DATA", filepath.Join(env.WorkDir, "data"))
-			return nil
+			env.Setenv("SDK", filepath.Join(root, "sdk"))
+			env.Setenv("PROGRAM", program)
+			return toolchains(env)
 		},
 		Condition: func(name string) (bool, error) {
+			if lang := build.Language(name); slices.Contains(build.Languages(), lang) {
+				_, err := build.Check(context.Background(), lang, filepath.Join(root, "sdk", name)) // for node_modules
+				return err == nil, nil
+			}
 			if name != "real-orders" {
 				return false, fmt.Errorf("condition %q is unknown", name)
 			}
@@ -65,6 +73,21 @@ func TestScripts(t *testing.T) {
 			"module": writeModule,
 		},
 	})
+}
+
+// toolchains gives the compilers in scripts, which have no home, what they keep there, and
+// takes the network from them.
+func toolchains(env *testscript.Env) error {
+	env.Setenv("GOPROXY", "off")
+	env.Setenv("GOTOOLCHAIN", "local")
+	env.Setenv("GOPATH", filepath.Join(env.WorkDir, ".gopath"))
+	if out, err := exec.Command("go", "env", "GOCACHE").Output(); err == nil {
+		env.Setenv("GOCACHE", strings.TrimSpace(string(out)))
+	}
+	if home, err := os.UserHomeDir(); err == nil && os.Getenv("RUSTUP_HOME") == "" {
+		env.Setenv("RUSTUP_HOME", filepath.Join(home, ".rustup"))
+	}
+	return nil
 }
 
 // exits CODE PROGRAM ARGS… demands an exit code.

@@ -15,7 +15,7 @@ import (
 
 func (a *app) subVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "sub", Short: "How the subscribers stand", Args: knownVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(a.subList(), a.subShow(), a.subTimers(), a.subHistory(), a.subPause(), a.subResume(), a.subReset(), a.subDrop())
+	cmd.AddCommand(a.subList(), a.subShow(), a.subTimers(), a.subHistory(), a.subPause(), a.subResume(), a.subReset(), a.subDrop(), a.subDropState())
 	return cmd
 }
 
@@ -62,6 +62,9 @@ func subRow(s client.Subscriber) []string {
 	if s.OnTrial {
 		state += ", on trial"
 	}
+	if s.Build != nil {
+		state += ", " + s.Build.Kind + " to state v" + strconv.FormatUint(uint64(s.Build.Version), 10)
+	}
 	age := (time.Duration(s.LagSeconds * float64(time.Second))).Round(time.Second)
 	return []string{
 		s.Name, strings.Join(s.Topics, ","), state, strconv.Itoa(s.Generation), strconv.FormatUint(s.Cursor, 10), strconv.FormatUint(s.LagEvents, 10),
@@ -85,6 +88,9 @@ func (a *app) problems(ctx context.Context, c *client.Client, subs []client.Subs
 		if s.Problem != "" {
 			fmt.Fprintf(a.err, "%s: its new module was refused, generation %d goes on: %s\n", s.Name, s.Generation, printable(s.Problem))
 		}
+		if b := s.Build; b != nil && b.Kind == "rebuild" {
+			fmt.Fprintf(a.err, "%s: its state of version %d is being rebuilt: at event %d of %d%s\n", s.Name, b.Version, b.Next, b.Target, waits(b))
+		}
 		if s.Reason != "" {
 			fmt.Fprintf(a.err, "%s: %s: %s\n", s.Name, s.State, printable(s.Reason))
 		}
@@ -104,7 +110,7 @@ func waitIdle(ctx context.Context, c *client.Client, wait time.Duration) ([]clie
 		}
 		behind := ""
 		for _, s := range subs {
-			if s.LagEvents > 0 || s.State == "retrying" { // its cursor may be past an event that waits
+			if s.LagEvents > 0 || s.State == "retrying" || s.Build != nil { // retrying: its cursor may be past an event that waits
 				behind = s.Name
 			}
 			if wait > 0 && s.LagEvents > 0 && (s.State == "stopped" || s.State == "failed" || s.State == "paused") {

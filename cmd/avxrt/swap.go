@@ -123,6 +123,12 @@ that nothing has changed.`,
 
 // sayDeployed tells what is in service now, and how to get back.
 func (a *app) sayDeployed(d client.Deployment) {
+	if d.Move != "" {
+		fmt.Fprintf(a.out, "%s: generation %d goes on until its state is of version %d (%s; %s)\n", d.Subscriber, d.Generation, d.Version, d.Move, d.Digest)
+		a.sayShared(d)
+		fmt.Fprintf(a.err, "Next: avxrt sub ls --wait 10m, avxrt sub show %s\n", d.Subscriber)
+		return
+	}
 	trial := ""
 	if d.OnTrial {
 		trial = ", on trial"
@@ -180,7 +186,7 @@ and what became of it.`,
 			if err != nil {
 				return err
 			}
-			return list(a, history, "GEN STANDING CAUSE SEQ TIME DIGEST MODULE REASON", generationRow)
+			return list(a, history, "GEN STANDING CAUSE SEQ TIME DIGEST MODULE STATE REASON", generationRow)
 		},
 	}
 	a.outputFlag(cmd)
@@ -197,6 +203,7 @@ func generationRow(g client.Generation) []string {
 	}
 	digest := strings.TrimPrefix(g.Digest, "sha256:")
 	return []string{
-		strconv.Itoa(g.Number), g.Standing, g.Cause, seq, g.Time.Local().Format(time.DateTime), digest[:min(len(digest), digestShown)], g.Module, g.Reason,
+		strconv.Itoa(g.Number), g.Standing, g.Cause, seq, g.Time.Local().Format(time.DateTime), digest[:min(len(digest), digestShown)], g.Module,
+		"v" + strconv.FormatUint(uint64(g.StateVersion), 10), g.Reason,
 	}
 }

@@ -13,21 +13,26 @@ import (
 
 func (a *app) traceVerb() *cobra.Command {
 	var output string
+	var changes bool
 	cmd := &cobra.Command{
 		Use: "trace ID|SEQ", Short: "Show what came of an event",
 		Long: `Show how an event came about, what each subscriber made of it, and the events that it caused, as a
 tree. A number is a seq, anything else an id. A subscriber has "emitted" events or "handled" the event
 without any, given it up ("dead letter"), is "retrying" it, holds it behind such a one of its key
-("blocked"), or has "not reached" it. Fuel and changes of state are not recorded and not shown; nor is
-whether a subscriber that "handled" an event skipped it or began behind it.`,
-		Example: "  avxrt trace 42\n  avxrt trace inventory-42-0\n  avxrt trace 42 -o json",
+("blocked"), or has "not reached" it. Whether a subscriber that "handled" an event skipped it or began behind
+it is not recorded.
+
+With --changes the node works out what each handling burnt and changed, by doing it again on the state as it was
+then, with the module that did it. Nothing of that is kept. It needs undo records that reach back so far, one
+partition, and no key that was blocked since; where it cannot be had the trace says why.`,
+		Example: "  avxrt trace 42\n  avxrt trace 42 --changes\n  avxrt trace inventory-42-0\n  avxrt trace 42 -o json",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
 			if err != nil {
 				return err
 			}
-			tr, err := c.Trace(cmd.Context(), args[0])
+			tr, err := c.Trace(cmd.Context(), args[0], changes)
 			if err != nil {
 				return err
 			}
@@ -43,6 +48,7 @@ whether a subscriber that "handled" an event skipped it or began behind it.`,
 			return unknownOutput(output, "tree", "json")
 		},
 	}
+	cmd.Flags().BoolVar(&changes, "changes", false, "work out what each handling burnt and changed of the state")
 	cmd.Flags().StringVarP(&output, "output", "o", "tree", "tree or json")
 	return cmd
 }
@@ -78,6 +84,7 @@ func (a *app) printEvent(ev *client.TracedEvent, children map[uint64][]*client.T
 	fmt.Fprintf(a.out, "%s%d %s  %s%s\n", indent, ev.Seq, printable(ev.Topic), printable(ev.ID), after)
 	for _, d := range ev.Deliveries {
 		fmt.Fprintf(a.out, "%s  %s: %s\n", indent, d.Subscriber, printable(deliveryText(&d)))
+		a.printHandling(d.Handling, indent+"    ")
 		for _, child := range children[ev.Seq] {
 			if child.By == d.Subscriber {
 				a.printEvent(child, children, depth+2)
@@ -118,4 +125,32 @@ func roughly(seconds float64) time.Duration {
 		return d.Round(10 * time.Millisecond)
 	}
 	return d.Round(10 * time.Microsecond)
+}
+
+// printHandling tells what a handling took and changed.
+func (a *app) printHandling(h *client.Handling, indent string) {
+	switch {
+	case h == nil:
+		return
+	case h.Unknown != "":
+		fmt.Fprintf(a.out, "%sfuel and changes are not known: %s\n", indent, printable(h.Unknown))
+		return
+	}
+	fmt.Fprintf(a.out, "%sgeneration %d, fuel %d, %v\n", indent, h.Generation, h.Fuel, roughly(h.Took))
+	for _, c := range h.Changes {
+		fmt.Fprintf(a.out, "%s%s: %s → %s\n", indent, printable(c.Key), valueText(c.Before), valueText(c.After))
+	}
+	if h.More > 0 {
+		fmt.Fprintf(a.out, "%sand %d more changes\n", indent, h.More)
+	}
+	if h.Differs != "" {
+		fmt.Fprintf(a.out, "%sdone again it differs: %s\n", indent, printable(h.Differs))
+	}
+}
+
+func valueText(value *string) string {
+	if value == nil {
+		return "(none)"
+	}
+	return printable(*value)
 }

@@ -193,7 +193,7 @@ func TestMissing(t *testing.T) {
 		{"no linker", build.C, map[string]string{"clang": script("echo wasm32")}, "wasm-ld, the linker, is not on PATH"},
 		{"no node", build.AssemblyScript, nil, "node is not on PATH"},
 		{"old node", build.AssemblyScript, map[string]string{"node": script("echo v18.19.0")}, "is Node 18, the AssemblyScript compiler needs 20 or later"},
-		{"no packages", build.AssemblyScript, map[string]string{"node": script("echo v20.1.0")}, "Debian: npm install in "},
+		{"no packages", build.AssemblyScript, map[string]string{"node": script("echo v20.1.0")}, "the compiler is not in the project's node_modules. Run: npm install"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bin, project := t.TempDir(), t.TempDir()

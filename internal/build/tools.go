@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -24,6 +25,9 @@ type MissingError struct {
 
 // Error gives reason and remedy on one line.
 func (e *MissingError) Error() string {
+	if e.Debian == e.Brew {
+		return fmt.Sprintf("%s: %s. Run: %s", e.Language, e.Reason, e.Debian)
+	}
 	return fmt.Sprintf("%s: %s. Debian: %s. Homebrew: %s", e.Language, e.Reason, e.Debian, e.Brew)
 }
 
@@ -198,11 +202,14 @@ func checkAssemblyScript(ctx context.Context, dir string) (Toolchain, error) {
 	if dir == "" {
 		return Toolchain{Path: node, Version: "node " + version}, nil
 	}
-	asc := filepath.Join(dir, "node_modules", "assemblyscript", "bin", "asc.js")
-	if _, err := os.Stat(asc); errors.Is(err, os.ErrNotExist) {
-		return Toolchain{}, missing("npm install in "+dir, "npm install in "+dir, "the compiler is not in %s", filepath.Join(dir, "node_modules"))
-	} else if err != nil {
-		return Toolchain{}, err
+	asc := filepath.Join(dir, "node_modules", "assemblyscript")
+	text, err := os.ReadFile(filepath.Join(asc, "package.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return Toolchain{}, missing("npm install", "npm install", "the compiler is not in the project's node_modules")
 	}
-	return Toolchain{Path: node, Version: "node " + version, helper: asc}, nil
+	var about struct{ Version string }
+	if err == nil {
+		err = json.Unmarshal(text, &about)
+	}
+	return Toolchain{Path: node, Version: "asc " + about.Version + ", node " + version, helper: filepath.Join(asc, "bin", "asc.js")}, err
 }

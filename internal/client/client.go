@@ -152,33 +152,37 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, out any
 
 // Subscriber is how one subscriber stands.
 type Subscriber struct {
-	Name        string    `json:"name"`
-	State       string    `json:"state"`
-	Reason      string    `json:"reason,omitempty"`
-	Problem     string    `json:"problem,omitempty"`
-	Topics      []string  `json:"topics"`
-	Module      string    `json:"module"`
-	Digest      string    `json:"digest"`
-	Generation  int       `json:"generation"`
-	OnTrial     bool      `json:"on_trial,omitempty"`
-	Since       time.Time `json:"since"`
-	Cursor      uint64    `json:"cursor"`
-	Mark        uint64    `json:"mark,omitempty"` // below it, after a reset, events are handled again
-	LagEvents   uint64    `json:"lag_events"`
-	LagSeconds  float64   `json:"lag_seconds"`
-	BlockedKeys int       `json:"blocked_keys"`
-	Partitions  int       `json:"partitions"`
-	Handled     uint64    `json:"handled"`
-	Emitted     uint64    `json:"emitted"`
-	Traps       uint64    `json:"traps"`
-	Failures    uint64    `json:"failures"`
-	Retries     uint64    `json:"retries"`
-	Skipped     uint64    `json:"skipped"`
-	DeadLetters uint64    `json:"dead_letters"`
-	Refused     uint64    `json:"refused"`
-	RolledBack  uint64    `json:"rolled_back"`
-	ExecSeconds float64   `json:"exec_seconds"`
-	MemoryBytes int64     `json:"memory_bytes"`
+	Name         string    `json:"name"`
+	State        string    `json:"state"`
+	Reason       string    `json:"reason,omitempty"`
+	Problem      string    `json:"problem,omitempty"`
+	Topics       []string  `json:"topics"`
+	Module       string    `json:"module"`
+	Digest       string    `json:"digest"`
+	Generation   int       `json:"generation"`
+	OnTrial      bool      `json:"on_trial,omitempty"`
+	StateVersion uint32    `json:"state_version"`
+	KeptVersion  uint32    `json:"kept_state_version,omitempty"` // whose state is there for a roll back
+	Build        *Build    `json:"state_build,omitempty"`
+	Since        time.Time `json:"since"`
+	Cursor       uint64    `json:"cursor"`
+	Mark         uint64    `json:"mark,omitempty"` // below it, after a reset, events are handled again
+	LagEvents    uint64    `json:"lag_events"`
+	LagSeconds   float64   `json:"lag_seconds"`
+	BlockedKeys  int       `json:"blocked_keys"`
+	Partitions   int       `json:"partitions"`
+	Timers       int       `json:"timers"` // that wait
+	Handled      uint64    `json:"handled"`
+	Emitted      uint64    `json:"emitted"`
+	Traps        uint64    `json:"traps"`
+	Failures     uint64    `json:"failures"`
+	Retries      uint64    `json:"retries"`
+	Skipped      uint64    `json:"skipped"`
+	DeadLetters  uint64    `json:"dead_letters"`
+	Refused      uint64    `json:"refused"`
+	RolledBack   uint64    `json:"rolled_back"`
+	ExecSeconds  float64   `json:"exec_seconds"`
+	MemoryBytes  int64     `json:"memory_bytes"`
 }
 
 // Subscribers returns how all subscribers stand.
@@ -213,6 +217,7 @@ func (c *Client) State(ctx context.Context, name, prefix, after string, limit in
 // Status is how the node stands.
 type Status struct {
 	Node           string `json:"node"`
+	Version        string `json:"version"` // of its program
 	Data           string `json:"data"`
 	Ready          bool   `json:"ready"`
 	NotReady       string `json:"not_ready"`

@@ -15,14 +15,15 @@ const typeWasm = "application/wasm"
 
 // Generation is one module that ran, or was refused, for a subscriber.
 type Generation struct {
-	Number   int       `json:"number"`
-	Digest   string    `json:"digest"`
-	Module   string    `json:"module"`
-	Cause    string    `json:"cause"`
-	Standing string    `json:"standing"`
-	Reason   string    `json:"reason,omitempty"`
-	Seq      uint64    `json:"seq,omitempty"`
-	Time     time.Time `json:"time"`
+	Number       int       `json:"number"`
+	Digest       string    `json:"digest"`
+	Module       string    `json:"module"`
+	Cause        string    `json:"cause"`
+	Standing     string    `json:"standing"`
+	Reason       string    `json:"reason,omitempty"`
+	StateVersion uint32    `json:"state_version"`
+	Seq          uint64    `json:"seq,omitempty"`
+	Time         time.Time `json:"time"`
 }
 
 // Generations returns the history of a subscriber, oldest first.
@@ -67,6 +68,8 @@ type Deployment struct {
 	Deployed   bool              `json:"deployed"`
 	Generation int               `json:"generation"`
 	OnTrial    bool              `json:"on_trial"`
+	Move       string            `json:"state_change,omitempty"` // how its state comes to another version, which takes a while: migrate, rebuild or return
+	Version    uint32            `json:"state_version"`          // that it has, or comes to
 	Report     *rehearsal.Report `json:"report,omitempty"`
 }
 

@@ -46,11 +46,36 @@ type Delivery struct {
 	Reason     string `json:"reason,omitempty"`
 	Message    string `json:"message,omitempty"`
 	Attempts   int    `json:"attempts,omitempty"`
+
+	Handling *Handling `json:"handling,omitempty"` // where it was asked for
 }
 
-// Trace returns what came of the event with this seq or id.
-func (c *Client) Trace(ctx context.Context, event string) (Trace, error) {
+// Handling is what handling an event took and changed, worked out by doing it again.
+type Handling struct {
+	Unknown    string   `json:"unknown,omitempty"` // why it could not be worked out
+	Generation int      `json:"generation,omitempty"`
+	Fuel       int64    `json:"fuel,omitempty"`
+	Took       float64  `json:"took_seconds,omitempty"`
+	Changes    []Change `json:"changes,omitempty"`
+	More       int      `json:"more_changes,omitempty"`
+	Differs    string   `json:"differs,omitempty"` // what came of it now and did not then
+}
+
+// Change is one key of a state; a nil value is one that was, or is, not there.
+type Change struct {
+	Key    string  `json:"key"`
+	Before *string `json:"before"`
+	After  *string `json:"after"`
+}
+
+// Trace returns what came of the event with this seq or id; with changes also what each handling
+// took and changed, for which guests run again.
+func (c *Client) Trace(ctx context.Context, event string, changes bool) (Trace, error) {
 	var out Trace
-	err := c.get(ctx, "/v1/events/"+url.PathEscape(event)+"/trace", nil, &out)
+	query := url.Values{}
+	if changes {
+		query.Set("changes", "true")
+	}
+	err := c.get(ctx, "/v1/events/"+url.PathEscape(event)+"/trace", query, &out)
 	return out, err
 }

@@ -11,7 +11,8 @@ type module struct {
 	table   []int // functions in the table; nil: no table
 	start   int   // function index, -1 for none
 	passive []byte
-	globals int // mutable i64
+	globals int                  // mutable i64
+	also    map[string][2]string // types of imports that are not in hostTypes
 }
 
 type body struct {
@@ -142,7 +143,10 @@ func types(letters string) []byte {
 func (m *module) bytes() []byte {
 	var imports []byte
 	for _, i := range m.imports {
-		t := hostTypes[i]
+		t, ok := hostTypes[i]
+		if !ok {
+			t = m.also[i]
+		}
 		var module, field string
 		for k := range i {
 			if i[k] == '.' {

@@ -106,7 +106,7 @@ func refuseError(w http.ResponseWriter, err error) {
 		refuse(w, reservedTopic, err.Error(), nil)
 	case errors.Is(err, runtime.ErrNotFound):
 		refuse(w, notFound, err.Error(), nil)
-	case errors.Is(err, runtime.ErrAttached) || errors.Is(err, runtime.ErrDetached) || errors.Is(err, runtime.ErrInTurn):
+	case errors.Is(err, runtime.ErrAttached) || errors.Is(err, runtime.ErrDetached) || errors.Is(err, runtime.ErrInTurn) || errors.Is(err, runtime.ErrRebuilding):
 		refuse(w, wrongState, err.Error(), nil)
 	case errors.As(err, &module):
 		refuse(w, badModule, err.Error(), nil)

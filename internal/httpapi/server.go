@@ -13,6 +13,7 @@ import (
 type Options struct {
 	Runtime *runtime.Runtime
 	Metrics http.Handler  // serves /metrics; nil: not there
+	Version string        // of the program, for /v1/status
 	Logger  *slog.Logger  // gets failures of the node; nil: discard
 	MaxBody int64         // bytes of a request; default 1 MiB
 	Beat    time.Duration // how often an idle stream gets a comment; default 15 s
@@ -79,6 +80,7 @@ func (a *api) routes() map[string]http.HandlerFunc {
 		"DELETE /v1/subscribers/{name}":                    a.drop,
 		"DELETE /v1/subscribers/{name}/dead-letters":       a.dropLetters,
 		"POST /v1/subscribers/{name}/dead-letters/redrive": a.redrive,
+		"DELETE /v1/subscribers/{name}/kept-state":         a.dropKept,
 		"GET /v1/subscribers/{name}/generations":           a.generations,
 		"POST /v1/subscribers/{name}/shadow":               a.shadow,
 		"POST /v1/subscribers/{name}/deploy":               a.deploy,

@@ -13,14 +13,15 @@ import (
 
 // Generation is one module that ran, or was refused, for a subscriber.
 type Generation struct {
-	Number   int       `json:"number"`
-	Digest   string    `json:"digest"`
-	Module   string    `json:"module"`
-	Cause    string    `json:"cause"`
-	Standing string    `json:"standing"`
-	Reason   string    `json:"reason,omitempty"`
-	Seq      uint64    `json:"seq,omitempty"` // the cursor when it was offered
-	Time     time.Time `json:"time"`
+	Number       int       `json:"number"`
+	Digest       string    `json:"digest"`
+	Module       string    `json:"module"`
+	Cause        string    `json:"cause"`
+	Standing     string    `json:"standing"`
+	Reason       string    `json:"reason,omitempty"`
+	StateVersion uint32    `json:"state_version"`
+	Seq          uint64    `json:"seq,omitempty"` // the cursor when it was offered
+	Time         time.Time `json:"time"`
 }
 
 // generations is GET /v1/subscribers/{name}/generations, oldest first.
@@ -32,7 +33,7 @@ func (a *api) generations(w http.ResponseWriter, r *http.Request) {
 	}
 	out := make([]Generation, len(history))
 	for i, g := range history {
-		out[i] = Generation{Number: g.Number, Digest: g.Digest, Module: g.Module, Cause: g.Cause, Standing: string(g.Standing), Reason: g.Reason, Seq: uint64(g.Seq), Time: g.Time}
+		out[i] = Generation{Number: g.Number, Digest: g.Digest, Module: g.Module, Cause: g.Cause, Standing: string(g.Standing), Reason: g.Reason, StateVersion: max(g.StateVersion, 1), Seq: uint64(g.Seq), Time: g.Time}
 	}
 	respond(w, http.StatusOK, map[string]any{"generations": out})
 }
@@ -105,6 +106,10 @@ func (a *api) rollback(w http.ResponseWriter, r *http.Request) {
 func respondDeployment(w http.ResponseWriter, d runtime.Deployment) {
 	out := map[string]any{
 		"subscriber": d.Subscriber, "digest": d.Digest, "file": d.File, "deployed": d.Deployed, "generation": d.Generation, "on_trial": d.OnTrial,
+		"state_version": d.Version,
+	}
+	if d.Move != "" {
+		out["state_change"] = d.Move
 	}
 	if len(d.Shared) > 0 {
 		out["shared"] = d.Shared

@@ -184,9 +184,7 @@ func (b *builder) fixed(at string, in *rawSubscriber, s *Subscriber) {
 			b.bad(at+".partitions", fmt.Sprintf("write 1 to %d; two for each core are enough", MaxPartitions), "%d partitions are not possible", s.Partitions)
 		}
 	}
-	if in.StateVersion != nil && *in.StateVersion != 1 {
-		b.bad(at+".state_version", "leave it out or write 1", "state versions are not available in this version")
-	}
+	b.between(at+".state_version", in.StateVersion, &s.StateVersion, 1, MaxStateVersion)
 	if in.OnPoison == nil {
 		return
 	}

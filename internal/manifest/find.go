@@ -1,6 +1,9 @@
 package manifest
 
-import "path/filepath"
+import (
+	"fmt"
+	"path/filepath"
+)
 
 // Subscriber returns the subscriber of that name, nil if there is none.
 func (m *Manifest) Subscriber(name string) *Subscriber {
@@ -29,4 +32,12 @@ func (m *Manifest) OfFile(path string) (out []*Subscriber, err error) {
 		}
 	}
 	return out, nil
+}
+
+// CheckName says why a name is none for a subscriber, nil if it is one.
+func CheckName(name string) error {
+	if subscriberName.MatchString(name) {
+		return nil
+	}
+	return fmt.Errorf("%q is no name for a subscriber; use 1 to 63 of a-z, 0-9 and -, not - first", name)
 }

@@ -17,7 +17,7 @@ var keyTable = []row{
 	{Key{Path: "log", Type: Table, Doc: "The store of events."}, nil},
 	{Key{Path: "log.durability", Type: Text, Words: []string{"durable", "accepted"}, Doc: "When a publish that does not say is answered: once the disk has it, or once it has its place in the log."},
 		func(m *Manifest, _ *Subscriber) string { return m.Log.Durability }},
-	{Key{Path: "log.min_free", Type: Size, Low: "1MiB", Doc: "Bytes of the disk that are left alone: with less, events are refused. By default a part of the disk that fits its size."}, nil},
+	{Key{Path: "log.min_free", Type: Size, Low: "1MiB", Doc: "Bytes of the disk that are left alone: with less, events are refused. By default 256MiB, or an eighth of a disk below 2GiB."}, nil},
 	{Key{Path: "log.retention", Type: Table, Doc: "Which events may leave the log. Nothing leaves by default."}, nil},
 	{Key{Path: "log.retention.max_age", Type: Duration, Low: "1m", High: printDuration(maxAge), Doc: "Events older than this leave."}, nil},
 	{Key{Path: "log.retention.max_bytes", Type: Size, Low: "1MiB", Doc: "Above this size the oldest events leave."}, nil},
@@ -35,7 +35,8 @@ var keyTable = []row{
 			}
 			return "false"
 		}},
-	{Key{Path: "plugins.idle_memory", Type: Size, Low: printSize(minIdleMemory), High: printSize(maxIdleMemory), Doc: "Above this memory of all instances together, those that wait for events are given back. By default a part of the machine's."}, nil},
+	{Key{Path: "plugins.idle_memory", Type: Size, Low: printSize(minIdleMemory), High: printSize(maxIdleMemory), Doc: "Above this memory of all instances together, those that wait for events are given back; they come back with the next event."},
+		func(m *Manifest, _ *Subscriber) string { return printSize(m.Plugins.IdleMemory) }},
 
 	{Key{Path: "subscriber", Type: Tables, Doc: "A module bound to patterns of topics."}, nil},
 	{Key{Path: "subscriber.name", Type: Text, Required: true, Doc: "Its name, under which cursor and state are kept. 1 to 63 of a-z, 0-9 and -, not - first."}, nil},
@@ -47,8 +48,8 @@ var keyTable = []row{
 		func(_ *Manifest, s *Subscriber) string { return s.Start.Kind }},
 	{Key{Path: "subscriber.partitions", Type: Integer, Low: "1", High: number(MaxPartitions), Doc: "How many events of different keys may be handled at the same time. Events of a key stay in order."},
 		func(_ *Manifest, s *Subscriber) string { return number(s.Partitions) }},
-	{Key{Path: "subscriber.state_version", Type: Integer, Low: "1", High: "1", Doc: "Version of the layout of the state."},
-		func(*Manifest, *Subscriber) string { return "1" }},
+	{Key{Path: "subscriber.state_version", Type: Integer, Low: "1", High: number(MaxStateVersion), Doc: "Version of the layout of the state; raise it for a module that cannot read what the one before it wrote. See docs/swaps.md."},
+		func(_ *Manifest, s *Subscriber) string { return number(s.StateVersion) }},
 	{Key{Path: "subscriber.limits", Type: Table, Doc: "What one event may cost."}, nil},
 	{Key{Path: "subscriber.limits.fuel", Type: Count, Low: "1", Doc: "Fuel: about one for each instruction."},
 		func(_ *Manifest, s *Subscriber) string { return printCount(s.Limits.Fuel) }},
@@ -66,6 +67,8 @@ var keyTable = []row{
 		func(_ *Manifest, s *Subscriber) string { return printSize(int64(s.Limits.StateBytes)) }},
 	{Key{Path: "subscriber.limits.log_lines", Type: Integer, Low: "1", High: number(maxLogLines), Doc: "Log lines; what is over is counted and dropped."},
 		func(_ *Manifest, s *Subscriber) string { return number(s.Limits.LogLines) }},
+	{Key{Path: "subscriber.limits.timers", Type: Integer, Low: "1", High: number(maxTimers), Doc: "Timers of the subscriber that wait."},
+		func(_ *Manifest, s *Subscriber) string { return number(s.Limits.Timers) }},
 	{Key{Path: "subscriber.retry", Type: Table, Doc: "How an event is tried again that timed out, or for which the module asks for it."}, nil},
 	{Key{Path: "subscriber.retry.attempts", Type: Integer, Low: "1", High: number(maxAttempts), Doc: "How often it is tried in all."},
 		func(_ *Manifest, s *Subscriber) string { return number(s.Retry.Attempts) }},

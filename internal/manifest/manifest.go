@@ -71,16 +71,23 @@ type Subscriber struct {
 	// (default) to MaxPartitions. Events of a key stay in order. State is shared: a run that
 	// read what another partition changes meanwhile is thrown away and done again.
 	Partitions int
-	Limits     Limits
-	Retry      Retry
-	Swap       Swap
-	OnPoison   string            // park (default), block, skip or stop
-	Verify     float64           // share of runs that are done again on the interpreter and compared, 0 (default) to 1
-	Config     map[string]string // what the guest reads by conf
+	// StateVersion is the version of the state that the module works on, 1 (default) to
+	// MaxStateVersion. A module that cannot read what the one before it wrote gets another: its
+	// state is migrated or built anew, see package runtime.
+	StateVersion int
+	Limits       Limits
+	Retry        Retry
+	Swap         Swap
+	OnPoison     string            // park (default), block, skip or stop
+	Verify       float64           // share of runs that are done again on the interpreter and compared, 0 (default) to 1
+	Config       map[string]string // what the guest reads by conf
 }
 
 // MaxPartitions is how many partitions a subscriber may have.
 const MaxPartitions = 64
+
+// MaxStateVersion bounds a subscriber's state_version.
+const MaxStateVersion = 1 << 30
 
 // Where a new subscriber begins.
 const (
@@ -111,6 +118,7 @@ type Limits struct {
 	EmitBytes  int           // of all frames emitted; default 1 MiB, which is the most
 	StateBytes int           // keys and values written, and 64 for each write; default 4 MiB
 	LogLines   int           // what is over is counted and dropped; default 64
+	Timers     int           // of the subscriber that wait; default 100,000
 }
 
 // Retry is how an event is tried again.
@@ -152,9 +160,9 @@ func Default() *Manifest {
 func defaultSubscriber() Subscriber {
 	return Subscriber{
 		Start:      Start{Kind: StartEarliest},
-		Partitions: 1,
-		Limits:     Limits{Fuel: 1_000_000_000, Time: time.Second, Memory: 16 << 20, Depth: maxDepth, Emits: 256, EmitBytes: maxEmitBytes, StateBytes: 4 << 20, LogLines: 64},
-		Retry:      Retry{Attempts: 5, Min: 100 * time.Millisecond, Max: 30 * time.Second},
-		Swap:       Swap{Mode: SwapImmediate, Events: 1000}, OnPoison: "park",
+		Partitions: 1, StateVersion: 1,
+		Limits: Limits{Fuel: 1_000_000_000, Time: time.Second, Memory: 16 << 20, Depth: maxDepth, Emits: 256, EmitBytes: maxEmitBytes, StateBytes: 4 << 20, LogLines: 64, Timers: 100_000},
+		Retry:  Retry{Attempts: 5, Min: 100 * time.Millisecond, Max: 30 * time.Second},
+		Swap:   Swap{Mode: SwapImmediate, Events: 1000}, OnPoison: "park",
 	}
 }

@@ -49,7 +49,7 @@ func TestParse(t *testing.T) {
 	if s.Swap != (manifest.Swap{Mode: "shadow", Events: 50, Require: "same"}) {
 		t.Errorf("got %+v", s.Swap)
 	}
-	if s.Limits != (manifest.Limits{Fuel: 2_000_000, Time: time.Second, Memory: 8 << 20, Depth: 100, Emits: 10, EmitBytes: 4 << 10, StateBytes: 1 << 20, LogLines: 3}) || s.Retry != (manifest.Retry{Attempts: 3, Min: 10 * time.Millisecond, Max: 2 * time.Second}) {
+	if s.Limits != (manifest.Limits{Fuel: 2_000_000, Time: time.Second, Memory: 8 << 20, Depth: 100, Emits: 10, EmitBytes: 4 << 10, StateBytes: 1 << 20, LogLines: 3, Timers: 100_000}) || s.Retry != (manifest.Retry{Attempts: 3, Min: 10 * time.Millisecond, Max: 2 * time.Second}) {
 		t.Errorf("got %+v %+v", s.Limits, s.Retry)
 	}
 }

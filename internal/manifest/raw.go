@@ -49,6 +49,7 @@ type rawSubscriber struct {
 		EmitBytes  *string `toml:"emit_bytes"`
 		StateBytes *string `toml:"state_bytes"`
 		LogLines   *int    `toml:"log_lines"`
+		Timers     *int    `toml:"timers"`
 	} `toml:"limits"`
 	Retry struct {
 		Attempts *int    `toml:"attempts"`

@@ -47,6 +47,7 @@ const (
 	maxEmitBytes  = abi.MaxBatchEmitBytes
 	maxStateBytes = 16 << 20 // a run may stage twice as much, and commits it at once
 	maxLogLines   = 10_000
+	maxTimers     = 10_000_000 // some 300 bytes of the store each
 	maxAttempts   = 1000
 	minDepth      = 16
 	maxDepth      = 1_900 // below what both engines stand
@@ -65,6 +66,7 @@ func (b *builder) limits(at string, in *rawSubscriber, s *Subscriber) {
 	b.between(at+".limits.depth", in.Limits.Depth, &s.Limits.Depth, minDepth, maxDepth)
 	b.between(at+".limits.emits", in.Limits.Emits, &s.Limits.Emits, 1, maxEmits)
 	b.between(at+".limits.log_lines", in.Limits.LogLines, &s.Limits.LogLines, 1, maxLogLines)
+	b.between(at+".limits.timers", in.Limits.Timers, &s.Limits.Timers, 1, maxTimers)
 	if v := in.Limits.EmitBytes; v != nil {
 		s.Limits.EmitBytes = int(b.size(at+".limits.emit_bytes", *v, 1<<10, maxEmitBytes))
 	}

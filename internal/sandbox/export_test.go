@@ -1,5 +1,7 @@
 package sandbox
 
+import "github.com/avx-platform/avxrt/abi"
+
 // Mapped is the address space that instances of the engine have reserved.
 func (e *Engine) Mapped() int64 { return e.mapped.Load() }
 
@@ -24,4 +26,14 @@ func (p *Place) Holds() bool {
 	p.pool.mu.Lock()
 	defer p.pool.mu.Unlock()
 	return p.left != nil
+}
+
+// HostFunctions gives every function that guests may import from the host itself, as module.name, and the letters of
+// its parameters and results.
+func HostFunctions() map[string][2]string {
+	all := map[string][2]string{abortModule + "." + abortName: {abortFunction.params, abortFunction.results}}
+	for name, f := range hostFunctions {
+		all[abi.Module+"."+name] = [2]string{f.params, f.results}
+	}
+	return all
 }

@@ -250,9 +250,23 @@ func (i *Instance) emit(frame []byte) abi.Status {
 	case i.config.Grants == nil || !i.config.Grants(ev.Topic):
 		return abi.Denied
 	}
+	if e.Due != 0 {
+		if !i.mayWait(e.Timer) {
+			return abi.Quota
+		}
+		s.event.timers++
+	}
 	s.event.emits = append(s.event.emits, e)
 	s.event.emitBytes += len(frame)
 	return 0
+}
+
+// mayWait says whether one more timer may, or this one, which replaces that of its name.
+func (i *Instance) mayWait(name string) bool {
+	if i.batch.Timers+i.staged.timers+i.staged.event.timers < i.limits.Timers {
+		return true
+	}
+	return name != "" && i.batch.HasTimer != nil && i.batch.HasTimer(name)
 }
 
 // timer says whether e is one: its time lies ahead, or it has a name for one and a time at
@@ -299,6 +313,9 @@ func (i *Instance) hostConf(stack []uint64) {
 func (i *Instance) hostLog(stack []uint64) {
 	level, message := int(int32(stack[0])), i.view(stack, 1)
 	i.owe(min(len(message), 4*maxMessage) / logBytesPerFuel)
+	if bytes.HasPrefix(message, []byte(rustPanic)) {
+		i.words.hear(clean(message, maxMessage))
+	}
 	i.logLine(level, message)
 }
 

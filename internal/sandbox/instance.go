@@ -53,6 +53,7 @@ type Instance struct {
 	words     lastWords
 	dropped   int // log lines of the run
 	dead      bool
+	migrating bool  // avx_migrate runs, which writes outside of an event
 	startFuel int64 // what _initialize and avx_init burnt
 	account   account
 
@@ -301,6 +302,7 @@ type staged struct {
 	pulled, handled int
 	emits           []Emit
 	emitBytes       int
+	timers          int // set, and not replaced
 	stateBytes      int
 	writes          map[string]Write
 	reply           []byte
@@ -317,6 +319,7 @@ type staged struct {
 type stagedEvent struct {
 	emits      []Emit
 	emitBytes  int
+	timers     int
 	writes     map[string]Write
 	stateBytes int
 	reply      []byte
@@ -333,6 +336,7 @@ func (s *staged) fold() {
 	s.handled++
 	s.emits = append(s.emits, s.event.emits...)
 	s.emitBytes += s.event.emitBytes
+	s.timers += s.event.timers
 	s.stateBytes += s.event.stateBytes
 	if s.writes == nil {
 		s.writes = s.event.writes

@@ -16,6 +16,7 @@ type Limits struct {
 	EmitBytes  int           // default 1 MiB
 	StateBytes int           // keys and values written, and 64 for each write; default 4 MiB
 	LogLines   int           // default 64; what is over is counted, not kept
+	Timers     int           // of the subscriber that wait, see Batch.Timers; default 100,000
 }
 
 func (l Limits) withDefaults() Limits {
@@ -26,6 +27,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.EmitBytes, abi.MaxBatchEmitBytes)
 	orDefault(&l.StateBytes, 4<<20)
 	orDefault(&l.LogLines, 64)
+	orDefault(&l.Timers, 100_000)
 	return l
 }
 
@@ -53,6 +55,10 @@ type Batch struct {
 	State StateReader
 	// ReadOnly makes writes and emits answer read-only.
 	ReadOnly bool
+	// Timers is how many timers of the subscriber wait already; above Limits.Timers a guest may
+	// only set one again whose name HasTimer knows, which nil does not.
+	Timers   int
+	HasTimer func(name string) bool
 }
 
 // Result is what came of a run.

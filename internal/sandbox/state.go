@@ -53,7 +53,7 @@ func (i *Instance) write(w Write) abi.Status {
 	s := &i.staged.event
 	status := i.writable()
 	switch {
-	case status != 0:
+	case status != 0 && !i.migrating:
 		return status
 	case len(w.Key) > abi.MaxStateKeyBytes || len(w.Value) > abi.MaxStateValueBytes:
 		return abi.TooLarge
@@ -80,7 +80,12 @@ const scanEntry = 8
 
 // hostScan is kv_scan(prefix, plen, after, alen, buf, cap).
 func (i *Instance) hostScan(stack []uint64) {
-	prefix, after := bytes.Clone(i.view(stack, 0)), bytes.Clone(i.view(stack, 2))
+	prefix, after := i.view(stack, 0), i.view(stack, 2)
+	if len(prefix) > abi.MaxStateKeyBytes { // no key is so long
+		answer(stack, 0)
+		return
+	}
+	prefix, after = bytes.Clone(prefix), bytes.Clone(after[:min(len(after), abi.MaxStateKeyBytes)]) // of which the rest decides nothing
 	buf, capacity := uint32(stack[4]), int(max(int32(stack[5]), 0))
 	// Without the bound a guest of a few pages could have the host collect gigabytes.
 	p := &packer{capacity: min(capacity, i.roomAt(buf))}

@@ -104,12 +104,16 @@ func (i *Instance) assemblyScript(ptr uint32) string {
 	return clean([]byte(string(utf16.Decode(units))), maxMessage)
 }
 
-// lastWords picks the reason out of what a language's runtime prints before it ends: Go's
-// panic with the first line of source that is not the runtime's.
+// lastWords picks the reason out of what a language's runtime says before it ends: Go's
+// panic with the first line of source that is not the runtime's, and the place of Rust's,
+// which the SDK logs because the code that traps is the panic handler's.
 type lastWords struct{ reason, place string }
 
+// rustPanic begins what the Rust SDK logs of a panic: panic at main.rs:12.
+const rustPanic = "panic at "
+
 func (w *lastWords) hear(line string) {
-	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, rustPanic) {
 		*w = lastWords{reason: line}
 		return
 	}

@@ -18,6 +18,11 @@ func TestLastWords(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	w = lastWords{}
+	w.hear("panic at src/main.rs:12")
+	if got, want := w.String(), "panic at src/main.rs:12"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	w = lastWords{}
 	w.hear("an ordinary line")
 	w.hear("\tmain.go:3 +0x1")
 	if w.String() != "" {

@@ -68,6 +68,8 @@ func newRequest(rng *rand.Rand, i int) Request {
 		q.Status, q.DurationUS = 503, 12_000_000
 	case 2:
 		q.Status = 302
+	case 3:
+		q.DurationUS = 250_000 // on the border of a bucket
 	}
 	user := rng.IntN(60)
 	if user < 40 {

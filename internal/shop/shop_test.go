@@ -130,6 +130,111 @@ func TestExpect(t *testing.T) {
 	}
 }
 
+// TestGenerateRequests: the requests have the hard cases, and leave the orders as they were.
+func TestGenerateRequests(t *testing.T) {
+	opts := shop.Options{Seed: 1, Orders: 100, Poison: true}
+	orders := shop.Generate(opts)
+	opts.Requests = 600
+	var rest []shop.Event
+	seen, bad := map[string]int{}, 0
+	var last time.Time
+	for _, ev := range shop.Generate(opts) {
+		if ev.Time.Before(last) {
+			t.Fatalf("event %s is out of the order of time", ev.ID)
+		}
+		last = ev.Time
+		if ev.Topic != shop.TopicRequest {
+			rest = append(rest, ev)
+			continue
+		}
+		var q shop.Request
+		if json.Unmarshal(ev.Data, &q) != nil || q.Status > 599 {
+			bad++
+			continue
+		}
+		seen[fmt.Sprintf("status %d", q.Status)]++
+		seen["method "+q.Method]++
+		seen["experiment "+q.Experiment+" "+q.Variant]++
+		for what, is := range map[string]bool{
+			"nobody": q.User == "", "slow": q.DurationUS > 10_000_000, "quotes": strings.Contains(q.Route, `"`), "address": strings.Contains(q.Path, "@"),
+			"card": strings.Contains(q.Path, "4111"), "on a border": q.DurationUS == 250_000,
+		} {
+			if is {
+				seen[what]++
+			}
+		}
+	}
+	if diff := cmp.Diff(orders, rest); diff != "" {
+		t.Errorf("requests change the orders:\n%.500s", diff)
+	}
+	for _, want := range []string{
+		"status 200", "status 302", "status 404", "status 503", "method GET", "method POST", "method BREW", "experiment checkout blue",
+		"experiment checkout green", "experiment banner none", "experiment  ", "nobody", "slow", "quotes", "address", "card", "on a border",
+	} {
+		if seen[want] < 2 {
+			t.Errorf("%d of %q", seen[want], want)
+		}
+	}
+	if bad != 2 {
+		t.Errorf("%d poisonous requests, want 2", bad)
+	}
+}
+
+// TestExpectSite reads a story whose end was worked out by hand.
+func TestExpectSite(t *testing.T) {
+	at := time.Date(2026, 3, 2, 23, 59, 0, 0, time.UTC)
+	request := func(key string, more string) shop.Event {
+		return shop.Event{Topic: shop.TopicRequest, Key: key, Time: at, Data: []byte(`{"method":"POST","route":"/orders","path":"a@b","duration_us":5000,"bytes":7,` + more + `}`)}
+	}
+	site := shop.ExpectSite([]shop.Event{
+		request("1", `"status":200,"user":"ann","experiment":"x","variant":"a"`), request("2", `"status":200,"experiment":"x","variant":"b"`),
+		request("1", `"status":200,"user":"ann","experiment":"x","variant":"b"`), request("1", `"status":503`), request("1", `"status":9999`),
+		{Topic: "inventory.low", Time: at, Data: []byte(`{}`)}, {Topic: "$effect.x", Time: at}, {Topic: "orders.created", Time: at, Data: []byte(`{"customer":"1"`)},
+	})
+	want := map[string]map[string]string{
+		"analytics": {
+			"visits//orders": "3", "visits_day/2026-03-02": "3", "failed_visits/2026-03-02": "1", "users/2026-03-02": "1", "user/2026-03-02\tann": "2",
+			"exposed/x\tann": "a", "exposed/x\t2": "b", "exposures/x\ta": "1", "exposures/x\tb": "1", "mixed/x": "1", "converted/x\tann": "1", "converted/x\t2": "1",
+			"conversions/x\ta": "1", "conversions/x\tb": "1",
+		},
+		"logging": {
+			`metric/lines_total{level="debug"}`: "5", `metric/lines_total{level="warn"}`: "1", `metric/lines_total{level="info"}`: "1", "metric/redactions_total": "7",
+		},
+		"notification": {
+			`metric/notifications_total{outcome="sent",rule="low"}`: "1", `metric/notifications_total{outcome="sent",rule="outage"}`: "2",
+			"window/outage\tops": fmt.Sprint(at.UnixNano(), 2, 0),
+		},
+	}
+	for subscriber, state := range want {
+		if diff := cmp.Diff(state, site[subscriber]); diff != "" {
+			t.Errorf("%s, -want +got:\n%s", subscriber, diff)
+		}
+	}
+	for key, value := range map[string]string{
+		`metric/events_total{topic="http.request.completed"}`: "4", `metric/http_request_duration_seconds_bucket{le="0.005",route="/orders"}`: "4",
+		`metric/http_request_duration_seconds_sum{route="/orders"}`: "0.020000", `metric/http_error_ratio{route="/orders"}`: "0.250000", "count/topic": "3",
+	} {
+		if got := site["metrics"][key]; got != value {
+			t.Errorf("metrics %s: got %q, want %q", key, got, value)
+		}
+	}
+	diff, err := site.Diff(func(subscriber, prefix string) (map[string]string, error) {
+		if subscriber == "logging" {
+			return map[string]string{"metric/lines_total{level=\"debug\"}": "4", "more": "1"}, nil
+		}
+		out := map[string]string{}
+		for k, v := range site[subscriber] {
+			if strings.HasPrefix(k, prefix) {
+				out[k] = v
+			}
+		}
+		return out, nil
+	})
+	if err != nil || len(diff) != 5 {
+		t.Errorf("%q %v; want five differences of logging", diff, err)
+	}
+}
+
 // TestDiff: a total that is not compared would make every check that uses it blind.
 func TestDiff(t *testing.T) {
 	whole := func() shop.Totals {

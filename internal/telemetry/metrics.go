@@ -111,6 +111,20 @@ var subscriberMetrics = []subscriberMetric{
 	subscriber("fuel_total", "Fuel burnt, about one for each instruction, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Fuel) }),
 	subscriber("verified_runs_total", "Runs that were done again on the interpreter and compared, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Verified) }),
 	subscriber("differing_runs_total", "Compared runs that came out otherwise, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Differences) }),
+	subscriber("timers", "Timers that wait; limits.timers bounds them.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.Timers) }),
+	subscriber("state_version", "Version of the state in service.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.StateVersion) }),
+	subscriber("state_building", "Version of the state that is being migrated to, rebuilt or returned to; 0 if none is.", gauge, func(s *runtime.SubscriberStatus) float64 {
+		if s.Build == nil {
+			return 0
+		}
+		return float64(s.Build.Version)
+	}),
+	subscriber("state_build_commits", "Commits of the state that is being built so far.", gauge, func(s *runtime.SubscriberStatus) float64 {
+		if s.Build == nil {
+			return 0
+		}
+		return float64(s.Build.Commits)
+	}),
 	subscriber("memory_bytes", "Linear memory of the instance.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.MemoryBytes) }),
 	subscriber("generation", "Number of the generation in service.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.Generation) }),
 	subscriber("running", "0 while the subscriber is stopped, failed or paused.", gauge, func(s *runtime.SubscriberStatus) float64 {

@@ -264,6 +264,10 @@ static inline int32_t avx_set_int(avx_str key, int64_t v) {
     return avx_set(key, avx_done(&b));
 }
 
+/* AVX_MIGRATE(f) exports int32_t f(int32_t from): it turns the state of version from into that of
+ * this module, a part a call. It is called until it returns 0; 1 is "more", below 0 "drop it".
+ * What a call wrote is committed when it returns; how far it is must be seen in the state. */
+#define AVX_MIGRATE(f) AVX_EXPORT("avx_migrate") int32_t avx_migrate(int32_t from) { return f(from); }
 /* avx_add adds to a number, which begins at 0; AVX_INVALID, and nothing written, if the sum needs more than 64 bits. */
 static inline int32_t avx_add(avx_str key, int64_t delta) {
     int64_t sum = 0;
@@ -462,7 +466,9 @@ static inline avx_json avx_json_of(avx_str text) {
 static inline int avx_json_bad(avx_json *j) { j->err = 1; j->p = j->end; return 0; }
 
 static inline void avx_json_space(avx_json *j) {
-    while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' || *j->p == '\t' || *j->p == '\r')) j->p++;
+    const char *p = j->p, *end = j->end;
+    while (p < end && *p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')) p++;
+    j->p = p;
 }
 
 static inline char avx_json_peek(avx_json *j) { avx_json_space(j); return j->p < j->end ? *j->p : 0; }
@@ -510,27 +516,41 @@ static inline int avx_json_hex(const char *p, uint32_t *out) {
     return 1;
 }
 
+/* avx_json_plain finds the first byte that ends a string, begins an escape or is a control
+ * character, eight at a time; end if there is none. */
+static inline const char *avx_json_plain(const char *p, const char *end) {
+    const uint64_t each = 0x0101010101010101u, high = 0x8080808080808080u;
+    for (; end - p >= 8; p += 8) {
+        uint64_t x, quote, slash;
+        __builtin_memcpy(&x, p, 8);
+        quote = x ^ '"' * each; slash = x ^ '\\' * each;
+        if ((((quote - each) & ~quote) | ((slash - each) & ~slash) | ((x - ' ' * each) & ~x)) & high) break;
+    }
+    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20) p++;
+    return p;
+}
+
 static inline int avx_json_string(avx_json *j, avx_json_str *s) {
+    const char *p, *end = j->end;
     uint32_t u;
     if (!avx_json_take(j, '"')) return 0;
     s->p = j->p; s->escaped = 0;
-    while (j->p < j->end && *j->p != '"') {
-        unsigned char c = (unsigned char)*j->p++;
-        if (c < 0x20) return avx_json_bad(j);
-        if (c != '\\') continue;
+    for (p = avx_json_plain(j->p, end); p < end && *p != '"'; p = avx_json_plain(p, end)) {
+        if (*p++ != '\\') return avx_json_bad(j);
         s->escaped = 1;
-        if (j->p == j->end) return avx_json_bad(j);
-        switch (*j->p++) {
+        if (p == end) return avx_json_bad(j);
+        switch (*p++) {
         case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': break;
         case 'u':
-            if (j->end - j->p < 4 || !avx_json_hex(j->p, &u)) return avx_json_bad(j);
-            j->p += 4;
+            if (end - p < 4 || !avx_json_hex(p, &u)) return avx_json_bad(j);
+            p += 4;
             break;
         default: return avx_json_bad(j);
         }
     }
-    if (j->p == j->end) return avx_json_bad(j);
-    s->n = (uint32_t)(j->p++ - s->p);
+    if (p == end) return avx_json_bad(j);
+    s->n = (uint32_t)(p - s->p);
+    j->p = p + 1;
     return 1;
 }
 
@@ -582,9 +602,10 @@ static inline int avx_json_is(avx_json_str s, const char *z) {
 }
 
 static inline int avx_json_digits(avx_json *j) {
-    const char *start = j->p;
-    while (j->p < j->end && *j->p >= '0' && *j->p <= '9') j->p++;
-    return j->p > start;
+    const char *start = j->p, *p = start, *end = j->end;
+    while (p < end && *p >= '0' && *p <= '9') p++;
+    j->p = p;
+    return p > start;
 }
 
 /* avx_json_number steps over a number and says whether it is an integer without fraction and exponent. */

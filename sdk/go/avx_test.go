@@ -130,3 +130,27 @@ func TestJSONDoesNotAllocate(t *testing.T) {
 		t.Fatalf("%v allocations, sum %d", n, sum)
 	}
 }
+
+// TestMigrate answers what the contract wants of avx_migrate.
+func TestMigrate(t *testing.T) {
+	f := &Fake{}
+	host = f
+	for _, c := range []struct {
+		more bool
+		err  error
+		want int32
+	}{{true, nil, 1}, {false, nil, 0}, {true, NotFound, -1}} {
+		got := Migrate(3, func(from int) (bool, error) {
+			if from != 3 {
+				t.Errorf("from %d", from)
+			}
+			return c.more, c.err
+		})
+		if got != c.want {
+			t.Errorf("%v, %v gives %d, want %d", c.more, c.err, got, c.want)
+		}
+	}
+	if len(f.Logs) != 1 {
+		t.Errorf("said %q", f.Logs)
+	}
+}

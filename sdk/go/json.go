@@ -1,8 +1,10 @@
 package avx
 
 import (
+	"encoding/binary"
 	"errors"
 	"math"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 )
@@ -79,8 +81,13 @@ func (j *JSON) take(c byte) bool {
 	return true
 }
 
+// open takes a bracket. Here and below, what compact JSON looks like is tried first, in one
+// go and without calls, which are what costs in a Go guest; anything else, and every error,
+// goes the plain way from where it was.
 func (j *JSON) open(c byte) {
-	if j.depth == maxDepth || !j.take(c) {
+	if j.at < len(j.text) && j.text[j.at] == c && j.depth < maxDepth {
+		j.at++
+	} else if j.depth == maxDepth || !j.take(c) {
 		j.fail()
 		return
 	}
@@ -112,11 +119,36 @@ func (j *JSON) more(end byte) bool {
 }
 
 // Item says whether the list has one more item; at its end it takes the bracket.
-func (j *JSON) Item() bool { return j.more(']') }
+func (j *JSON) Item() bool {
+	if j.at < len(j.text) && j.text[j.at] == ',' && j.first>>j.depth&1 == 0 {
+		j.at++
+		return true
+	}
+	return j.more(']')
+}
 
 // Key goes to the next key of the object, which Is then compares; at its end it takes the
 // bracket and says false.
 func (j *JSON) Key() bool {
+	text, at := j.text, j.at
+	if at < len(text) && text[at] == ',' && j.first>>j.depth&1 == 0 {
+		at++
+	} else if j.first>>j.depth&1 == 0 {
+		at = len(text) // the end of the object, or white space
+	}
+	if at < len(text) && text[at] == '"' {
+		for i := at + 1; i < len(text)-1; i++ {
+			c := text[i]
+			if c == '"' && text[i+1] == ':' {
+				j.first &^= 1 << j.depth
+				j.key, j.at = String{Raw: text[at+1 : i]}, i+2
+				return true
+			}
+			if c == '"' || c == '\\' || c < ' ' {
+				break
+			}
+		}
+	}
 	if !j.more('}') {
 		return false
 	}
@@ -134,26 +166,56 @@ func (j *JSON) Is(name string) bool {
 
 // String reads a string.
 func (j *JSON) String() String {
+	if j.at < len(j.text) && j.text[j.at] == '"' {
+		if end := plain(j.text, j.at+1); end < len(j.text) && j.text[end] == '"' {
+			s := String{Raw: j.text[j.at+1 : end]}
+			j.at = end + 1
+			return s
+		}
+	}
 	if !j.take('"') {
 		return String{}
 	}
 	s := String{}
 	for start := j.at; j.at < len(j.text); {
+		j.at = plain(j.text, j.at)
+		if j.at == len(j.text) {
+			break
+		}
 		c := j.text[j.at]
 		j.at++
-		switch {
-		case c == '"':
+		switch c {
+		case '"':
 			s.Raw = j.text[start : j.at-1]
 			return s
-		case c == '\\':
+		case '\\':
 			s.escaped = true
 			j.escape()
-		case c < ' ':
+		default:
 			j.fail()
 		}
 	}
 	j.fail()
 	return String{}
+}
+
+// plain finds the first byte from at on that ends a string, begins an escape or is a control
+// character, eight at a time; len(b) if there is none.
+func plain(b []byte, at int) int {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	for ; at+8 <= len(b); at += 8 {
+		x := binary.LittleEndian.Uint64(b[at:])
+		quote, slash := x^'"'*each, x^'\\'*each
+		if found := ((quote-each)&^quote | (slash-each)&^slash | (x-' '*each)&^x) & high; found != 0 {
+			return at + bits.TrailingZeros64(found)>>3
+		}
+	}
+	for ; at < len(b); at++ {
+		if c := b[at]; c == '"' || c == '\\' || c < ' ' {
+			break
+		}
+	}
+	return at
 }
 
 func (j *JSON) escape() {
@@ -277,6 +339,10 @@ func (j *JSON) number() (digits []byte, whole bool) {
 
 // Int reads an integer; a fraction, or more than 64 bits, is an error.
 func (j *JSON) Int() int64 {
+	if n, end := j.digit18(); end > j.at {
+		j.at = end
+		return n
+	}
 	if j.err != nil {
 		return 0
 	}
@@ -287,6 +353,30 @@ func (j *JSON) Int() int64 {
 		return 0
 	}
 	return n
+}
+
+// digit18 reads an integer of at most 18 digits that begins right here; end says how far it
+// goes, and j.at if there is none.
+func (j *JSON) digit18() (n int64, end int) {
+	text, at := j.text, j.at
+	minus := at < len(text) && text[at] == '-'
+	if minus {
+		at++
+	}
+	start := at
+	for ; at < len(text) && text[at]-'0' <= 9; at++ {
+		n = n*10 + int64(text[at]-'0')
+	}
+	if at == start || at == len(text) || at-start > 18 || text[start] == '0' && at-start > 1 {
+		return 0, j.at
+	}
+	if c := text[at]; c == '.' || c|0x20 == 'e' {
+		return 0, j.at
+	}
+	if minus {
+		n = -n
+	}
+	return n, at
 }
 
 // Decimal reads a number times 10^places: with 2, 12.5 is 1250. An exponent, digits behind the
@@ -383,6 +473,13 @@ func (j *JSON) Null() bool {
 
 // Skip steps over any value and returns its text.
 func (j *JSON) Skip() []byte {
+	if j.at < len(j.text) && j.text[j.at] == '"' {
+		if end := plain(j.text, j.at+1); end < len(j.text) && j.text[end] == '"' {
+			start := j.at
+			j.at = end + 1
+			return j.text[start:j.at]
+		}
+	}
 	j.peek()
 	start, base := j.at, j.depth
 	var objects uint64

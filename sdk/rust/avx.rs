@@ -1090,3 +1090,26 @@ pub mod fake {
         }
     }
 }
+/// Exports a step `fn(u32) -> Outcome<bool>` as `avx_migrate`: it turns a part of the state of an
+/// older state_version, which it gets, into that of the module, and says whether there is more. `Err` drops
+/// the new version, and the old one goes on. What a step wrote is committed when it returns, and the
+/// instance may be another one for the next: how far it is must be seen in the state.
+#[cfg(target_arch = "wasm32")]
+#[allow(unused_macros)]
+macro_rules! migrate {
+    ($step:path) => {
+        #[no_mangle]
+        pub extern "C" fn avx_migrate(from: i32) -> i32 {
+            match $step(from as u32) {
+                Ok(more) => more as i32,
+                Err(fail) => {
+                    avx::log(4, fail.why);
+                    -1
+                }
+            }
+        }
+    };
+}
+#[cfg(target_arch = "wasm32")]
+#[allow(unused_imports)]
+pub(crate) use migrate;

@@ -161,3 +161,60 @@ fn handle(ev: &Event) -> Outcome {
 fn control(ev: &Event) -> Outcome { avx::emit(b"out.control", ev.topic, ev.data) }
 
 avx::subscriber!(handle, control);
+
+/// The guest on the fake host, as an author tests a subscriber: `rustc --edition 2021 --test`.
+#[cfg(test)]
+mod tests {
+    use super::{avx::fake::Fake, *};
+
+    fn deliver(host: &mut Fake, topic: &[u8], key: &[u8], data: &[u8]) -> Outcome {
+        host.deliver(handle, &Event { kind: 1, time: 7, topic, key, data, ..Event::default() })
+    }
+
+    #[test]
+    fn emits_and_state() {
+        let mut host = Fake::default();
+        host.config.insert("greeting".into(), "hi".into());
+        deliver(&mut host, b"t.echo", b"k", b"data").unwrap();
+        assert_eq!((&host.emits[0].topic[..], &host.emits[0].key[..], &host.emits[0].data[..]), (&b"out.echo"[..], &b"k"[..], &b"data"[..]));
+        for key in [&b"s/b"[..], b"s/a", b"t"] { deliver(&mut host, b"t.state.set", key, b"1").unwrap(); }
+        deliver(&mut host, b"t.state.scan", b"", b"s/").unwrap();
+        assert_eq!(host.emits[1].data, b"s/a=1\ns/b=1\n");
+        deliver(&mut host, b"t.state.add", b"t", b"-5").unwrap();
+        assert_eq!(host.text(b"t").unwrap(), "-4");
+        deliver(&mut host, b"t.conf", b"", b"greeting").unwrap();
+        assert_eq!(host.emits.last().unwrap().data, b"hi");
+        deliver(&mut host, b"t.timer.start", b"name", b"d").unwrap();
+        let timer = host.emits.last().unwrap();
+        assert_eq!((&timer.timer[..], timer.time), (&b"name"[..], 7 + HOUR));
+        deliver(&mut host, b"t.reply", b"", b"answer").unwrap();
+        assert_eq!(host.reply.as_deref(), Some(&b"answer"[..]));
+        deliver(&mut host, b"t.log", b"", b"line").unwrap();
+        assert_eq!(host.logs[4], (avx::ERROR, "line".into()));
+        host.deliver(control, &Event { kind: avx::KIND_CONTROL, topic: b"sys.gap", ..Event::default() }).unwrap();
+        assert_eq!(host.emits.last().unwrap().topic, b"out.control");
+    }
+
+    #[test]
+    fn what_a_failing_handler_staged_is_dropped() {
+        let mut host = Fake::default();
+        assert_eq!(deliver(&mut host, b"t.fail.retry", b"", b""), Err(avx::retry(WHY)));
+        assert!(host.emits.is_empty() && host.state.is_empty());
+    }
+
+    #[test]
+    fn json_is_read_and_written() {
+        let mut host = Fake::default();
+        deliver(&mut host, b"t.json", b"", br#"{"name":"\u00e9","cents":-0.5,"raw":[1]}"#).unwrap();
+        let want = r#"{"name":"é","n":0,"cents":-50,"price":-0.50,"yes":false,"none":false,"list":[0,[],{},null],"raw":[1]}"#;
+        assert_eq!(host.emits[0].data, want.as_bytes());
+        assert_eq!(deliver(&mut host, b"t.json", b"", b"{"), Err(reject("malformed")));
+    }
+
+    #[test]
+    fn floats() {
+        for (text, want) in [("12.5", Ok(12.5)), ("-1e-3", Ok(-0.001)), ("x", Err(json::Malformed))] {
+            assert_eq!(json::Reader::new(text.as_bytes()).float(), want);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/avx-platform/avxrt/internal/build"
+	"github.com/avx-platform/avxrt/internal/scaffold"
+)
+
+// newReport is what -o json prints.
+type newReport struct {
+	Dir       string      `json:"dir"`
+	Language  string      `json:"language"`
+	Files     []string    `json:"files"`
+	Toolchain checkReport `json:"toolchain"`
+	Prepare   string      `json:"prepare,omitempty"` // a command to be run once before the first build
+}
+
+func (a *app) newVerb() *cobra.Command {
+	lang := ""
+	cmd := &cobra.Command{
+		Use:   "new NAME --lang LANGUAGE",
+		Short: "Make a project for a subscriber",
+		Long: `Make a folder with a handler that works, its cases, a manifest, and the SDK of the language: go, rust, c
+or assemblyscript. All of it is inside of this program, so no network is needed. What is there already
+is not touched.`,
+		Example: "  avxrt new fraud --lang go\n  avxrt new fraud -l rust",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if lang == "" {
+				return chooseLanguage(cmd.Context(), args[0])
+			}
+			return a.makeProject(cmd.Context(), args[0], build.Language(lang))
+		},
+	}
+	cmd.Flags().StringVarP(&lang, "lang", "l", "", "go, rust, c or assemblyscript")
+	a.outputFlag(cmd)
+	return cmd
+}
+
+// chooseLanguage is the answer to a call without a language.
+func chooseLanguage(ctx context.Context, name string) error {
+	lines := []string{"name a language:"}
+	for _, lang := range build.Languages() {
+		line := fmt.Sprintf("  avxrt new %s --lang %s", name, lang)
+		if r, err := checkTool(ctx, lang); err != nil {
+			return err
+		} else if r.Found {
+			line += "   (" + r.Version + ")"
+		} else {
+			line += "   (" + r.Reason + ")"
+		}
+		lines = append(lines, line)
+	}
+	return &usageError{errors.New(strings.Join(lines, "\n"))}
+}
+
+func (a *app) makeProject(ctx context.Context, name string, lang build.Language) error {
+	if a.output != "table" && a.output != "json" {
+		return &usageError{fmt.Errorf("-o %s is unknown here; use table or json", a.output)}
+	}
+	p, err := scaffold.New(".", name, lang)
+	if err != nil {
+		return err
+	}
+	tool, err := checkTool(ctx, lang)
+	if err != nil {
+		return err
+	}
+	if a.output == "json" {
+		return a.writeJSON(newReport{p.Dir, string(lang), p.Files, tool, p.Prepare})
+	}
+	fmt.Fprintf(a.out, "created %s/  %s\n", p.Dir, strings.Join(p.Files, "  "))
+	next := "cd " + p.Dir + " && avxrt build && avxrt test"
+	if p.Prepare != "" {
+		next = "cd " + p.Dir + " && " + p.Prepare + " && avxrt build && avxrt test"
+	}
+	if tool.Found {
+		fmt.Fprintf(a.err, "toolchain: %s. Next: %s\n", tool.Version, next)
+		return nil
+	}
+	fmt.Fprintf(a.err, "toolchain: %s. Debian: %s. Homebrew: %s. Then: %s\n", tool.Reason, tool.Debian, tool.Brew, next)
+	return nil
+}

@@ -1,0 +1,184 @@
+package scaffold
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/avx-platform/avxrt/internal/build"
+	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/sdk"
+)
+
+//go:embed all:templates
+var templates embed.FS
+
+const suffix = ".tmpl"
+
+// recipe is what a language's project is made of, besides its templates.
+type recipe struct {
+	root    string            // the handler's file
+	sdk     string            // where the SDK is
+	files   map[string]string // of the SDK's package, by their place in the project
+	prepare string            // what is to be done once before the first build
+}
+
+var recipes = map[build.Language]recipe{
+	build.Go:   {root: "main.go", sdk: "sdk/"},
+	build.Rust: {root: "main.rs", sdk: "avx.rs", files: map[string]string{"avx.rs": "rust/avx.rs"}},
+	build.C:    {root: "main.c", sdk: "avx.h", files: map[string]string{"avx.h": "c/avx.h"}},
+	build.AssemblyScript: {
+		root: "assembly/index.ts", sdk: "assembly/avx.ts", prepare: "npm install",
+		files: map[string]string{"assembly/avx.ts": "assemblyscript/avx.ts"},
+	},
+}
+
+// Project is what New made.
+type Project struct {
+	Dir     string   // as it was named
+	Files   []string // from Dir, sorted
+	Prepare string   // a command to be run once before the first build; "": none
+}
+
+// New makes a project in the folder name of dir. The name becomes that of the subscriber and
+// its module.
+func New(dir, name string, lang build.Language) (Project, error) {
+	r, ok := recipes[lang]
+	if !ok {
+		return Project{}, fmt.Errorf("language %q is unknown; use %s", lang, Names())
+	}
+	if err := manifest.CheckName(name); err != nil {
+		return Project{}, err
+	}
+	files, err := r.all(name, lang)
+	if err != nil {
+		return Project{}, err
+	}
+	p := Project{Dir: filepath.Join(dir, name), Prepare: r.prepare}
+	if err := write(p.Dir, files); err != nil {
+		return p, err
+	}
+	for file := range files {
+		p.Files = append(p.Files, file)
+	}
+	slices.Sort(p.Files)
+	return p, nil
+}
+
+// Names lists the languages for people.
+func Names() string {
+	var out []string
+	for _, lang := range build.Languages() {
+		out = append(out, string(lang))
+	}
+	return strings.Join(out, ", ")
+}
+
+// all returns the files of a project, by their place in it.
+func (r recipe) all(name string, lang build.Language) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	version, err := compilerOfAssemblyScript()
+	if err != nil {
+		return nil, err
+	}
+	prepare := ""
+	if r.prepare != "" {
+		prepare = r.prepare + "\n"
+	}
+	fill := strings.NewReplacer("@NAME@", name, "@ROOT@", r.root, "@SDK@", r.sdk, "@PREPARE@", prepare, "@ASSEMBLYSCRIPT@", version)
+	for _, top := range []string{"templates/common", "templates/" + string(lang)} {
+		err := fs.WalkDir(templates, top, func(file string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			text, err := templates.ReadFile(file)
+			place := strings.TrimSuffix(strings.TrimPrefix(file, top+"/"), suffix)
+			files[fill.Replace(place)] = []byte(fill.Replace(string(text)))
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for place, file := range r.files {
+		if files[place], err = sdk.FS.ReadFile(file); err != nil {
+			return nil, err
+		}
+	}
+	if lang == build.Go {
+		return files, goSDK(files)
+	}
+	return files, nil
+}
+
+// goSDK adds the package, without its tests, as a module of its own.
+func goSDK(files map[string][]byte) error {
+	names, err := fs.Glob(sdk.FS, "go/*.go")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		if files["sdk/"+path.Base(name)], err = sdk.FS.ReadFile(name); err != nil {
+			return err
+		}
+	}
+	files["sdk/go.mod"] = []byte("module github.com/avx-platform/avxrt/sdk/go\n\ngo 1.24\n")
+	return nil
+}
+
+// compilerOfAssemblyScript is the version that the SDK is tested with.
+func compilerOfAssemblyScript() (string, error) {
+	text, err := sdk.FS.ReadFile("assemblyscript/package.json")
+	if err != nil {
+		return "", err
+	}
+	var in struct {
+		DevDependencies struct{ AssemblyScript string }
+	}
+	err = json.Unmarshal(text, &in)
+	return in.DevDependencies.AssemblyScript, err
+}
+
+// write makes the folder with the files, by rename once all of them are there.
+func write(dir string, files map[string][]byte) (err error) {
+	exists := fmt.Errorf("%s is there already; choose another name, or remove it", dir)
+	if _, err := os.Lstat(dir); err == nil {
+		return exists
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	made, err := os.MkdirTemp(filepath.Dir(dir), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(made) // it is gone after the rename
+	for place, text := range files {
+		file := filepath.Join(made, filepath.FromSlash(place))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(filepath.Join(made, "plugins"), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := os.Chmod(made, 0o755); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(dir); err == nil {
+		return exists
+	}
+	return os.Rename(made, dir)
+}
