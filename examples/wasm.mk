@@ -6,7 +6,6 @@ EXAMPLES = 03-wildcard/plugins/count.wasm 04-state/plugins/carts.wasm 05-emit/pl
        10-languages/plugins/c.wasm 10-languages/plugins/rust.wasm 10-languages/plugins/assemblyscript.wasm 11-embed/plugins/votes.wasm
 WASM += $(addprefix examples/,$(EXAMPLES))
 
-RUSTC_WASM = $(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib -C opt-level=2 -C panic=abort -C strip=symbols -C lto=yes --remap-path-prefix "$(CURDIR)=."
 GO_WASM = GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -buildvcs=false -ldflags="-s -w"
 
 wasm: wasm-examples

@@ -159,6 +159,11 @@ func (l *Log) submit(ctx context.Context, r *request) error {
 			return err
 		}
 	}
+	defer func() {
+		if r.apply != nil {
+			l.lettersChanged.Add(1)
+		}
+	}()
 	select {
 	case <-r.done:
 		return r.err

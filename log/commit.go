@@ -61,6 +61,9 @@ func (l *Log) Commit(ctx context.Context, c *Commit, d Durability) ([]Receipt, e
 		return nil, err
 	}
 	l.timers.committed(c)
+	if len(c.DeadLetters)+len(c.Settled) > 0 {
+		l.lettersChanged.Add(1)
+	}
 	return r.receipts, nil
 }
 

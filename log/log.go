@@ -22,6 +22,7 @@ type Log struct {
 	store     string // identity of the store
 	boot      uint64
 	clean     bool
+	settled   atomic.Bool   // what an unclean end asks for was done, see Settled
 	applied   atomic.Uint64 // number of the last group whose batch readers of the store see
 	maxFiles  int
 	engine    *pebble.Options
@@ -40,8 +41,12 @@ type Log struct {
 	places    places
 	leaps     *leaps
 	timers    timers
-	clock     clock
-	noReuse   atomic.Int32 // old write-ahead logs must not be used again while it is not 0
+
+	letterCounts   letterCounts
+	lettersChanged atomic.Uint64 // grows when dead letters may have come or gone
+
+	clock   clock
+	noReuse atomic.Int32 // old write-ahead logs must not be used again while it is not 0
 
 	ctx       context.Context // of what the log itself does; ends with Close
 	cancel    context.CancelFunc
@@ -114,7 +119,9 @@ func (l *Log) start() error {
 	if err := l.timers.load(l.db); err != nil {
 		return err
 	}
-	l.AcceptClock()
+	if err := l.loadClock(); err != nil {
+		return err
+	}
 	epochs, err := readEpochs(l.db)
 	if err != nil {
 		return err
@@ -162,8 +169,10 @@ func (l *Log) Close() error {
 		l.cancel()
 		l.tail.close()
 		if !l.failed() {
-			closed := binary.LittleEndian.AppendUint64(nil, l.boot)
-			_ = l.db.Set(metaClosed, closed, pebble.Sync) // without it the next opening takes care, no more
+			if l.clean || l.settled.Load() {
+				closed := binary.LittleEndian.AppendUint64(nil, l.boot)
+				_ = l.db.Set(metaClosed, closed, pebble.Sync) // without it the next opening takes care, no more
+			}
 			l.closeErr = writeMark(l.fs, l.dir, l.store, l.marks.latest())
 		}
 		l.closeErr = errors.Join(l.closeErr, l.db.Close(), l.lock.Close())
@@ -220,6 +229,11 @@ func (l *Log) Boot() uint64 { return l.boot }
 // Clean says whether the store was closed by [Log.Close] before it was opened. If not, the
 // process was killed, or ended itself, or the machine did.
 func (l *Log) Clean() bool { return l.clean }
+
+// Settled says that whoever handles events has taken the care that an unclean end asks for. Until
+// then a store that was opened after one counts as not closed cleanly whoever closes it: a
+// verification in between must not end that care.
+func (l *Log) Settled() { l.settled.Store(true) }
 
 // Head returns the seq of the last event that readers can see, 0 if the log is empty.
 func (l *Log) Head() abi.Seq { return l.tail.border(false) }

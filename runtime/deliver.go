@@ -85,6 +85,7 @@ func (s *subscription) rest(ctx context.Context, at abi.Seq, wake int64) bool {
 		ctx, cancel = context.WithDeadline(ctx, time.Unix(0, wake))
 		defer cancel()
 	}
+	s.place.Rest()
 	s.buffers = runBuffers{} // else each subscriber keeps the events of its last run
 	s.idling.Store(true)
 	if announced := s.r.interest.announced.Load(); announced > uint64(at) {
@@ -303,6 +304,7 @@ func (s *subscription) clash(causes []*abi.Event, err error) bool {
 	if _, err := s.commit(s.verdictCommit(verdict, nil)); err != nil {
 		return s.refused(err)
 	}
+	s.sayLetter(verdict)
 	return s.weigh(verdict, 0)
 }
 

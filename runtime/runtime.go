@@ -127,6 +127,9 @@ func (r *Runtime) Drain() { r.draining.Store(true) }
 // returned before.
 func (r *Runtime) Close() error {
 	r.draining.Store(true)
+	if r.running.Load() {
+		r.store.Settled()
+	}
 	r.planning.Lock() // whoever comes later sees that the node drains
 	defer r.planning.Unlock()
 	r.shadowing.Lock()

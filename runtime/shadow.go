@@ -315,7 +315,7 @@ func outcomeOf(result *sandbox.Result) rehearsal.Outcome {
 		out.End, out.Message, out.Code = rehearsal.Failed, f.Message, int(f.Code)
 		return out
 	case t != nil:
-		out.End, out.Message = rehearsal.Trapped, t.Message
+		out.End, out.Message, out.Kind = rehearsal.Trapped, t.Message, string(t.Kind)
 		if t.Timeout {
 			out.End = rehearsal.TimedOut
 		}

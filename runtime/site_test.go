@@ -2,6 +2,8 @@ package runtime_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +55,7 @@ rules              = "low,outage"
 name   = "audit"
 module = "audit.wasm"
 topics = ["**"]
-emits  = ["audit.checkpoint"]
+emits  = ["$audit.checkpoint"]
 config = { checkpoint = "100" }
 limits = { time = "20s" }
 `
@@ -117,5 +119,41 @@ func TestSite(t *testing.T) {
 		if s.Traps > 0 {
 			t.Errorf("%s trapped", s.Name)
 		}
+	}
+}
+
+// TestDigest waits for a timer: what notification held back is told when its window ends,
+// although nothing else happens.
+func TestDigest(t *testing.T) {
+	r := open(t, `
+[[subscriber]]
+name   = "notification"
+module = "notification.wasm"
+topics = ["alarms.*", "notification.digest"]
+emits  = ["$effect.sms.send", "notification.digest"]
+config = { rules = "alarm", "alarm.topic" = "alarms.*", "alarm.channel" = "sms", "alarm.to" = "ops", "alarm.text" = "{n}", "alarm.throttle" = "1/1s", "alarm.digest" = "true" }
+`)
+	var events []shop.Event
+	for i := range 4 {
+		events = append(events, shop.Event{Topic: "alarms.fire", Key: "k", ID: fmt.Sprint(i), Time: time.Now(), Data: fmt.Appendf(nil, `{"n":%d}`, i)})
+	}
+	for i := range events {
+		events[i].Time = events[0].Time
+	}
+	publish(t, r, events)
+	eventually(t, func() bool { return emitted(t, r)["$effect.sms.send"] == 2 })
+	settled(t, r)
+	var told []string
+	for _, ev := range logged(t, r) {
+		if ev.Topic == "$effect.sms.send" {
+			told = append(told, string(ev.Data))
+		}
+	}
+	want := []string{`{"to":"ops","text":"0","rule":"alarm"}`, `{"to":"ops","text":"3 more about alarm","rule":"alarm"}`}
+	if !slices.Equal(told, want) {
+		t.Errorf("got %q, want %q", told, want)
+	}
+	if left := state(t, r, "notification", "window/"); len(left) != 0 {
+		t.Errorf("windows are left: %v", left)
 	}
 }

@@ -59,7 +59,8 @@ type SubscriberStatus struct {
 	Failures     uint64 // verdicts of the guest itself
 	Retries      uint64
 	Skipped      uint64
-	DeadLetters  uint64
+	DeadLetters  uint64 // that it made
+	Letters      int    // dead letters that there are
 	Refused      uint64 // modules that a rehearsal refused
 	RolledBack   uint64 // generations that failed on trial
 	Lost         uint64 // events that left the log, because of its size, before they were handled
@@ -206,6 +207,9 @@ func (s *subscription) statusNow() SubscriberStatus {
 		st.LagEvents, st.LagSeconds = max(st.LagEvents, o.LagEvents), max(st.LagSeconds, o.LagSeconds)
 	}
 	st.Timers = s.r.store.TimersOf(s.name)
+	if n, err := s.r.store.LetterCount(s.name); err == nil {
+		st.Letters = n
+	}
 	if versions, err := s.r.store.Versions(s.name); err == nil {
 		st.KeptVersion = versions.Kept
 	}
@@ -295,12 +299,17 @@ func (s *subscription) account(o delivery.Outcome, v delivery.Verdict, result sa
 		}
 	})
 	s.publishStatus()
+	s.sayLetter(v)
+	if stopped := s.machine.Stopped(); stopped != "" {
+		s.r.opts.Logger.Error("the subscriber stopped", "subscriber", s.name, "reason", stopped, "generation", s.gen.number)
+	}
+}
+
+// sayLetter logs the dead letter of a verdict, if there is one.
+func (s *subscription) sayLetter(v delivery.Verdict) {
 	if v.Letter != nil {
 		s.r.opts.Logger.Warn("dead letter", "subscriber", s.name, "seq", uint64(v.Letter.Seq), "reason", v.Letter.Reason,
 			"message", v.Letter.Message, "attempts", v.Letter.Attempts, "generation", s.gen.number)
-	}
-	if stopped := s.machine.Stopped(); stopped != "" {
-		s.r.opts.Logger.Error("the subscriber stopped", "subscriber", s.name, "reason", stopped, "generation", s.gen.number)
 	}
 }
 

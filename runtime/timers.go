@@ -109,6 +109,9 @@ func (r *Runtime) dropTimer(ctx context.Context, t log.Timer) error {
 // clockSeen says in the log when the wall clock is no longer believed, and when it is again.
 func (r *Runtime) clockSeen(problem error) {
 	stopped := problem != nil
+	if err := r.store.RememberClock(context.Background()); err != nil {
+		r.opts.Logger.Warn("that the clock is, or is not, believed was not written down", "error", err)
+	}
 	if r.clockStopped.Swap(stopped) == stopped {
 		return
 	}
@@ -123,6 +126,9 @@ func (r *Runtime) clockSeen(problem error) {
 // age go on by it, however far it jumped.
 func (r *Runtime) AcceptClock() {
 	r.store.AcceptClock()
+	if err := r.store.RememberClock(context.Background()); err != nil {
+		r.opts.Logger.Error("the word of an operator about the clock was not written down; a restart asks again", "error", err)
+	}
 	r.opts.Logger.Warn("an operator accepted the wall clock", "now", time.Now())
 }
 

@@ -84,16 +84,20 @@ func (a *app) compareOnFork(ctx context.Context, h historyFlags, spec manifest.S
 		return report, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	span := runtime.Span{Last: h.last}
-	if err := a.withStore(h.from, false, func(l *log.Log) error {
-		span, err = historySpan(l, &spec, h.last)
+	var span runtime.Span
+	if err := a.withStore(h.from, false, func(l *log.Log) (err error) {
+		if span, err = historySpan(l, &spec, h.last); err != nil {
+			return err
+		}
+		versions, err := l.Versions(spec.Name)
 		if err != nil {
 			return err
 		}
+		spec.StateVersion = int(versions.Serving) // both run on the state that is there
 		if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
 			return err
 		}
-		_, err := l.Fork(ctx, filepath.Join(dir, "data", "log"), l.Head())
+		_, err = l.Fork(ctx, filepath.Join(dir, "data", "log"), l.Head())
 		return err
 	}); err != nil {
 		return report, err
@@ -165,6 +169,7 @@ func manifestText(spec *manifest.Subscriber, module string, begin abi.Seq) []byt
 	text("module", module)
 	text("topics", patterns(spec.Topics))
 	text("emits", patterns(spec.Emits))
+	text("state_version", spec.StateVersion)
 	if begin != 0 {
 		text("start", fmt.Sprintf("seq:%d", begin))
 	}

@@ -121,9 +121,9 @@ sandboxed, exactly-once subscriber that can be swapped while events flow.`,
 	root.AddCommand(a.runVerb(), a.demoVerb(), a.pubVerb(), a.tailVerb(), a.subVerb(), a.stateVerb(), a.dlqVerb(), a.lintVerb(), a.inspectVerb(), a.versionVerb(),
 		a.topicVerb(), a.streamVerb(), a.redactVerb(), a.backupVerb(), a.restoreVerb(), a.forkVerb(), a.verifyVerb(), a.exportVerb(), a.importVerb(), a.compileVerb(),
 		a.clockVerb(), a.traceVerb(), a.shadowVerb(), a.deployVerb(), a.rollbackVerb(), a.callVerb(), a.buildVerb(), a.testVerb(), a.newVerb())
-	root.AddCommand(a.errorsVerb(), a.generateVerb(), a.doctorVerb())
-	root.SetHelpCommand(helpVerb(root))
+	root.AddCommand(a.errorsVerb(), a.generateVerb(), a.doctorVerb(), a.devVerb())
 	a.completeAll(root)
+	root.SetHelpCommand(helpVerb(root))
 	return root
 }
 

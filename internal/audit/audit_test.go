@@ -31,14 +31,14 @@ data = "data"
 name   = "audit"
 module = "audit.wasm"
 topics = ["**"]
-emits  = ["audit.checkpoint"]
+emits  = ["$audit.checkpoint"]
 config = { checkpoint = "10" }
 `
 
 var ctx = context.Background()
 
-// audited makes a store with 12 events in one chunk, which audit saw: events 1 to 12, a
-// checkpoint behind the tenth, and that as the thirteenth link.
+// audited makes a store with 12 events in one chunk, which audit saw, and as the thirteenth
+// the checkpoint behind the tenth.
 func audited(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -62,7 +62,7 @@ func audited(t *testing.T) (dir string) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		if s, _ := r.Subscriber("audit"); s.Handled >= 13 && s.LagEvents == 0 {
+		if s, _ := r.Subscriber("audit"); s.Handled >= 12 && s.LagEvents == 0 {
 			break
 		}
 		<-tick.C
@@ -90,9 +90,15 @@ func withLog(t *testing.T, dir string, job func(*log.Log)) {
 	}
 }
 
-// forge changes bytes in the chunk that holds them and puts its checksum right, as somebody
-// who can write the files would.
+// forge changes bytes in the chunk that holds them.
 func forge(t *testing.T, dir, old, new string) {
+	t.Helper()
+	rewrite(t, dir, old, func(chunk []byte) []byte { return bytes.ReplaceAll(chunk, []byte(old), []byte(new)) })
+}
+
+// rewrite changes the chunk that holds some bytes and puts its checksum right, as somebody
+// who can write the files would.
+func rewrite(t *testing.T, dir, old string, change func(chunk []byte) []byte) {
 	t.Helper()
 	db, err := pebble.Open(dir, &pebble.Options{FormatMajorVersion: pebble.FormatNewest, Logger: quiet{}})
 	if err != nil {
@@ -107,7 +113,7 @@ func forge(t *testing.T, dir, old, new string) {
 		if !bytes.HasPrefix(it.Value(), []byte("AVXC")) || !bytes.Contains(it.Value(), []byte(old)) {
 			continue
 		}
-		v := bytes.ReplaceAll(it.Value(), []byte(old), []byte(new))
+		v := change(bytes.Clone(it.Value()))
 		table := crc32.MakeTable(crc32.Castagnoli)
 		binary.LittleEndian.PutUint32(v[8:], crc32.Update(crc32.Checksum(v[:8], table), table, v[12:]))
 		if err := db.Set(bytes.Clone(it.Key()), v, pebble.Sync); err != nil {
@@ -206,40 +212,67 @@ var checks = map[string]struct {
 	want string // findings, and what was counted
 	also bool   // the log's own verification finds something as well
 }{
-	"nothing":  {nil, "13 whole", false},
-	"redacted": {redact, "12 whole 1 redacted", false},
+	"nothing":  {nil, "12 whole", false},
+	"redacted": {redact, "11 whole 1 redacted", false},
 	// A redaction makes the log take its word for the chunk, and the forger hides behind it.
 	"forged beside a redaction": {func(t *testing.T, dir string) {
 		redact(t, dir)
 		forge(t, dir, `"cents":10007`, `"cents":90007`)
-	}, "event 8: entry 8 of the chain: its data or headers are not what audit saw; 11 whole 1 redacted", false},
+	}, "event 8: entry 8 of the chain: its data or headers are not what audit saw; 10 whole 1 redacted", false},
 	"topic forged": {func(t *testing.T, dir string) {
 		redact(t, dir)
 		forge(t, dir, "id06", "id66")
-	}, "event 7: entry 7 of the chain: its topic, key, id, source, content type or times are not what audit saw; 11 whole 1 redacted", false},
+	}, "event 7: entry 7 of the chain: its topic, key, id, source, content type or times are not what audit saw; 10 whole 1 redacted", false},
 	"forged in log and row": {func(t *testing.T, dir string) {
 		forge(t, dir, `"cents":10007`, `"cents":90007`)
 		set(t, dir, func(rows map[string]string) map[string]string {
 			return map[string]string{key(8): strings.Replace(rows[key(8)], payload(`{"to":"ann","cents":10007}`), payload(`{"to":"ann","cents":90007}`), 1)}
 		})
-	}, "event 8: entry 8 of the chain: it does not follow from the one before: the chain was changed here; 13 whole", true},
+	}, "event 8: entry 8 of the chain: it does not follow from the one before: the chain was changed here; 12 whole", true},
 	"forged and the chain made anew": {func(t *testing.T, dir string) {
 		forge(t, dir, `"cents":10007`, `"cents":90007`)
 		set(t, dir, func(rows map[string]string) map[string]string {
 			rows[key(8)] = strings.Replace(rows[key(8)], payload(`{"to":"ann","cents":10007}`), payload(`{"to":"ann","cents":90007}`), 1)
 			return rebuild(rows)
 		})
-	}, "event 13: entry 10 of the chain: the checkpoint that audit emitted in event 13 names another link; 13 whole", true},
+	}, "event 13: entry 10 of the chain: the checkpoint that audit emitted in event 13 names another link; 12 whole", true},
 	"row gone": {func(t *testing.T, dir string) {
 		set(t, dir, func(map[string]string) map[string]string { return map[string]string{key(3): ""} })
 	}, `entry 3 of the chain: the next row is "entry/00000000000000000004": rows were taken out or put in; ` +
-		"event 4: entry 4 of the chain: it does not follow from the one before: the chain was changed here; event 3: it is in the log, but audit never saw it; 12 whole", false},
+		"event 4: entry 4 of the chain: it does not follow from the one before: the chain was changed here; event 3: it is in the log, but audit never saw it; 11 whole", false},
 	"end gone": {func(t *testing.T, dir string) {
-		set(t, dir, func(map[string]string) map[string]string { return map[string]string{key(13): ""} })
-	}, "entry 12 of the chain: the chain ends here, but its head is", false},
+		set(t, dir, func(map[string]string) map[string]string { return map[string]string{key(12): ""} })
+	}, "entry 11 of the chain: the chain ends here, but its head is", false},
 	"rubbish": {func(t *testing.T, dir string) {
 		set(t, dir, func(map[string]string) map[string]string { return map[string]string{key(6): "gap \xff 1 x"} })
 	}, "entry 6 of the chain: the row is not what audit writes; event 7: entry 7 of the chain: it does not follow", false},
+	// Data and headers are taken from an event as a redaction does, but nobody said why.
+	"blanked": {func(t *testing.T, dir string) {
+		redact(t, dir)
+		rewrite(t, dir, "id06", func(chunk []byte) []byte {
+			clear(chunk[bytes.Index(chunk, []byte("id06"))-6:][:6]) // the last of the event's header: u16 headers, u32 data
+			return chunk
+		})
+	}, "event 7: entry 7 of the chain: its data or headers are not what audit saw; 10 whole 1 redacted", false},
+	// And an event is taken out as retention by topic does.
+	"taken out": {func(t *testing.T, dir string) {
+		redact(t, dir)
+		rewrite(t, dir, "id06", func(chunk []byte) []byte {
+			table := binary.LittleEndian.Uint32(chunk[40:])
+			clear(chunk[table+4*6:][:4])
+			return chunk
+		})
+	}, "event 7: entry 7 of the chain: it is not in the log, and nothing says that retention dropped it; 10 whole 1 redacted", false},
+	"dropped by topic": {func(t *testing.T, dir string) {
+		withLog(t, dir, func(l *log.Log) {
+			report, err := l.Retain(ctx, log.Retention{Force: true, Topics: []log.TopicRetention{
+				{Pattern: "payments.*", Match: func(topic string) bool { return topic == "payments.made" }, MaxAge: time.Nanosecond},
+			}})
+			if err != nil || report.Events != 12 {
+				t.Fatalf("%+v %v", report, err)
+			}
+		})
+	}, "0 whole 12 left", false},
 	"dropped by retention": {func(t *testing.T, dir string) {
 		withLog(t, dir, func(l *log.Log) {
 			if _, err := l.Append(ctx, []abi.Event{{Topic: "later", ID: "x", Source: "test"}}, log.Durable); err != nil {
@@ -249,7 +282,7 @@ var checks = map[string]struct {
 				t.Fatalf("%+v %v", report, err)
 			}
 		})
-	}, "1 whole 12 left", false},
+	}, "0 whole 12 left", false},
 }
 
 // TestCheck does one thing to a store and says what the chain then tells.
@@ -297,12 +330,12 @@ func tell(r audit.Report) string {
 func TestExpect(t *testing.T) {
 	withLog(t, audited(t), func(l *log.Log) {
 		report, err := audit.Check(l, "audit", audit.Options{})
-		if err != nil || report.Entries != 13 {
+		if err != nil || report.Entries != 12 {
 			t.Fatalf("%+v %v", report, err)
 		}
 		for text, findings := range map[string]int{
-			fmt.Sprintf("13:%s", report.Link): 0, fmt.Sprintf("13:%s", strings.ToUpper(report.Link)): 0,
-			fmt.Sprintf("12:%s", report.Link): 1, fmt.Sprintf("14:%s", report.Link): 1,
+			fmt.Sprintf("12:%s", report.Link): 0, fmt.Sprintf("12:%s", strings.ToUpper(report.Link)): 0,
+			fmt.Sprintf("11:%s", report.Link): 1, fmt.Sprintf("13:%s", report.Link): 1,
 		} {
 			mark, err := audit.ParseMark(text)
 			if err != nil {

@@ -47,7 +47,7 @@ func parse(t *testing.T, dir string) []*ast.File {
 	return files
 }
 
-var code = regexp.MustCompile(`\bAVX[0-9]{2,}\b`)
+var code = regexp.MustCompile(`\bAVX[0-9]{2,}\b`) // "AVX1…" tells of a range
 
 // codesInSource returns where codes stand in the Go source outside of tests and this package.
 func codesInSource(t *testing.T) map[string]string {

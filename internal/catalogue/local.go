@@ -4,8 +4,8 @@ package catalogue
 var local = []Entry{
 	{
 		"AVX1001", "", "The manifest has errors",
-		"avxrt.toml, or a setting of the environment that stands for one of its keys, is not what this version understands. Every error is told with line, column and key. Nothing was touched; a node that runs keeps the manifest it has. Exit code 4.",
-		"Correct the places that are named. avxrt lint checks without running anything; docs/manifest.md lists every key.",
+		"avxrt.toml, a setting of the environment that stands for one of its keys, or a file of cases (*.avx.toml) is not what this version understands. Every error is told with line, column and key. Nothing was touched; a node that runs keeps the manifest it has. Exit code 4.",
+		"Correct the places that are named. avxrt lint checks without running anything; docs/manifest.md lists every key of a manifest, docs/cases.md those of cases.",
 	},
 	{
 		"AVX1002", "", "A module was refused",

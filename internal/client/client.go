@@ -178,7 +178,7 @@ type Subscriber struct {
 	Failures     uint64    `json:"failures"`
 	Retries      uint64    `json:"retries"`
 	Skipped      uint64    `json:"skipped"`
-	DeadLetters  uint64    `json:"dead_letters"`
+	DeadLetters  uint64    `json:"dead_letters"` // that there are
 	Refused      uint64    `json:"refused"`
 	RolledBack   uint64    `json:"rolled_back"`
 	ExecSeconds  float64   `json:"exec_seconds"`

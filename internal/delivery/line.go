@@ -40,6 +40,7 @@ type line struct {
 	next    int64
 	held    bool
 	running bool
+	foreign bool // the attempt whose end nobody saw was another generation's
 	loaded  bool // from the store, so passed is not known
 	alone   bool // an emit clashed: one event at a time
 	passed  int  // events passed over since it was made

@@ -245,7 +245,10 @@ func (m *Machine) finishLine(now int64, o Outcome) Verdict {
 		l.trial, l.version = trial{seq: o.Reached}, o.Version
 	}
 	var v Verdict
-	why := m.canary.judge(&o)
+	why := ""
+	if o.Failure == nil || o.Failure.Kind != Killed || !l.foreign {
+		why = m.canary.judge(&o)
+	}
 	switch f := o.Failure; {
 	case why != "":
 		if f.Kind == Killed { // by the generation that goes
@@ -363,7 +366,7 @@ func (m *Machine) Adopt(policy Policy) {
 	m.stopped, m.wake, m.strikes, m.faults = "", 0, 0, 0
 	m.suspect.trap = ""
 	for _, l := range m.lines.byID {
-		l.trap = ""
+		l.trap, l.foreign = "", l.running
 		if !l.held {
 			m.lines.wait(l, 0)
 		}

@@ -57,6 +57,7 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "new":
 		s.m = delivery.New(policyOf(args, num), delivery.Start{Cursor: abi.Seq(num("cursor")), Parked: s.store, Careful: args["careful"] != ""})
+		s.m.Watch(num("watch"))
 		return s.rest()
 	case "parked":
 		s.store = append(s.store, delivery.Parked{
@@ -220,7 +221,7 @@ const simulations = 10_000
 
 // TestSimulationFinds plants bugs and wants each of them found.
 func TestSimulationFinds(t *testing.T) {
-	for _, b := range bugs {
+	for _, b := range append(bugs, swapBugs...) {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			for seed := uint64(1); seed <= simulations; seed++ {

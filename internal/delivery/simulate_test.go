@@ -25,6 +25,7 @@ const (
 	clashes      // an emit of it expects another version, once
 	kills        // the process, each time
 	stale        // hangs until a new generation comes
+	slow         // goes well and takes so long that the run ends behind it
 	fates
 )
 
@@ -38,6 +39,8 @@ type bug struct {
 	pass    func(delivery.Passing) delivery.Passing
 	mark    func(*delivery.ParkedChange) bool
 	start   func(*delivery.Start)
+	adopt   func(*world) *delivery.Machine // instead of Machine.Adopt, at a swap on trial
+	slow    func(*delivery.Outcome)        // of a run that a slow event ended
 }
 
 // world is the log, the store, the guest, the operator and the clock of a simulation.
@@ -64,6 +67,7 @@ type world struct {
 	letters map[abi.Seq]bool
 
 	generation int
+	swap       swap
 	story      []string
 }
 
@@ -96,6 +100,7 @@ func (w *world) begin(careful bool) {
 		w.bug.start(&start)
 	}
 	w.m = delivery.New(w.policy, start)
+	w.watch()
 }
 
 func (w *world) stored() delivery.Start {
@@ -147,17 +152,30 @@ func (w *world) step() (done bool, problem string) {
 		w.now += int64(w.rng.IntN(100)) * int64(time.Second) // the clock jumps
 	case n == 11:
 		return false, w.release()
+	case n == 12 && w.swap.left == 0 && w.rng.IntN(3) == 0:
+		w.try()
 	}
+	w.watch()
 	if v, ok := w.m.Condemned(w.now); ok {
 		w.tell("condemned: %s", printVerdict(v))
-		return false, w.commit(v, nil)
+		if problem := w.onTrial(v, delivery.Outcome{}); problem != "" {
+			return false, problem
+		}
+		problem := w.commit(v, nil)
+		for _, c := range v.Parked {
+			if v.RollBack != "" {
+				w.killed[c.First] = 0 // the generation that goes did it
+			}
+		}
+		w.swapBack(v)
+		return false, problem
 	}
 	return w.run()
 }
 
 func (w *world) adopt() {
 	w.generation++
-	w.mended = true
+	w.mended, w.swap = true, swap{}
 	w.tell("a new generation")
 	w.m.Adopt(w.policy)
 }
@@ -245,7 +263,13 @@ func (w *world) run() (done bool, problem string) {
 		return false, ""
 	}
 	w.tell("%s", strings.TrimSpace(printVerdict(verdict)))
-	return false, w.commit(verdict, r.handled)
+	if problem := w.onTrial(verdict, r.outcome); problem != "" {
+		return false, problem
+	}
+	problem = w.commit(verdict, r.handled)
+	w.wentWell(len(r.handled))
+	w.swapBack(verdict)
+	return false, problem
 }
 
 // hold drops a dead letter that everything waits for.
@@ -266,10 +290,15 @@ func (w *world) clash(r result) string {
 	w.tell("an emit of %d clashes", r.clash)
 	w.lose(r.given)
 	v := w.m.Clash(w.now, w.stored(), delivery.Failure{Seq: r.clash, Key: w.keys[r.clash], Version: w.version(r.clash), Message: "conflict"})
-	if v.Letter != nil || len(v.Parked) > 0 || v.To > w.cursor {
-		return w.commit(v, nil)
+	if problem := w.onTrial(v, delivery.Outcome{Failure: &delivery.Failure{Seq: r.clash, Kind: delivery.Clashed}}); problem != "" {
+		return problem
 	}
-	return ""
+	problem := ""
+	if v.Letter != nil || len(v.Parked) > 0 || v.To > w.cursor {
+		problem = w.commit(v, nil)
+	}
+	w.swapBack(v)
+	return problem
 }
 
 // version is that of an event in the stream of its key: how many lie before it, and 1.
@@ -332,6 +361,14 @@ func (w *world) read(o delivery.Order) (r result) {
 			return r
 		}
 		r.handled = append(r.handled, seq)
+		if w.fates[seq] == slow { // the time of the run is over
+			w.now += int64(w.rng.IntN(30)) * int64(time.Second)
+			r.outcome = delivery.Outcome{Handled: len(r.handled), Reached: seq + 1, Version: w.version(seq) + 1}
+			if w.bug.slow != nil {
+				w.bug.slow(&r.outcome)
+			}
+			return r
+		}
 	}
 	r.outcome = delivery.Outcome{Handled: len(r.handled), Reached: seq}
 	if o.Line {
@@ -346,6 +383,9 @@ func (w *world) read(o delivery.Order) (r result) {
 }
 
 func (w *world) fail(seq abi.Seq) *delivery.Failure {
+	if f := w.badly(seq); f != nil {
+		return f
+	}
 	tries := w.tries[seq] - w.undone[seq]
 	switch w.fates[seq] {
 	case flaky:
@@ -416,6 +456,9 @@ func (w *world) commit(v delivery.Verdict, handled []abi.Seq) string {
 	if v.To < w.cursor {
 		return fmt.Sprintf("the cursor went back from %d to %d", w.cursor, v.To)
 	}
+	if v.To > simulatedEvents+1 {
+		return fmt.Sprintf("the cursor went to %d, the log ends at %d", v.To, simulatedEvents)
+	}
 	w.cursor = v.To
 	return w.complete()
 }
@@ -480,7 +523,7 @@ func (w *world) judge() string {
 func (w *world) want(seq abi.Seq) []string {
 	end := map[fate][]string{
 		fine: {"handled", "killed"}, flaky: {"handled", "trap", "killed"}, rejects: {"reject", "killed"}, traps: {"trap", "killed"}, hangs: {"timeout", "killed"},
-		skips: {"skipped", "killed"}, asks: {"handled", "attempts", "killed"}, clashes: {"handled", "conflict", "killed"}, kills: {"killed", "handled"}, stale: {"handled", "timeout", "killed"},
+		skips: {"skipped", "killed"}, asks: {"handled", "attempts", "killed"}, clashes: {"handled", "conflict", "killed"}, kills: {"killed", "handled"}, stale: {"handled", "timeout", "killed"}, slow: {"handled", "killed"},
 	}[w.fates[seq]]
 	if w.policy.OnPoison == delivery.Skip {
 		end = append(end, "skipped")

@@ -36,7 +36,7 @@ type Subscriber struct {
 	Failures     uint64    `json:"failures"`
 	Retries      uint64    `json:"retries"`
 	Skipped      uint64    `json:"skipped"`
-	DeadLetters  uint64    `json:"dead_letters"`
+	DeadLetters  uint64    `json:"dead_letters"` // that there are
 	Refused      uint64    `json:"refused"`
 	RolledBack   uint64    `json:"rolled_back"`
 	ExecSeconds  float64   `json:"exec_seconds"`
@@ -48,7 +48,7 @@ func subscriberOf(s runtime.SubscriberStatus) Subscriber {
 		Name: s.Name, State: string(s.State), Reason: s.Reason, Problem: s.Problem, Topics: s.Topics, Module: s.Module,
 		Digest: s.Digest, Generation: s.Generation, OnTrial: s.OnTrial, StateVersion: s.StateVersion, KeptVersion: s.KeptVersion, Build: buildOf(s.Build), Refused: s.Refused, RolledBack: s.RolledBack, Since: s.Since, Cursor: uint64(s.Cursor), Mark: uint64(s.Mark), LagEvents: s.LagEvents,
 		LagSeconds: s.LagSeconds, BlockedKeys: s.BlockedKeys, Partitions: s.Partitions, Timers: s.Timers, Handled: s.Handled, Emitted: s.Emitted, Traps: s.Traps, Failures: s.Failures,
-		Retries: s.Retries, Skipped: s.Skipped, DeadLetters: s.DeadLetters, ExecSeconds: s.ExecSeconds, MemoryBytes: s.MemoryBytes,
+		Retries: s.Retries, Skipped: s.Skipped, DeadLetters: uint64(s.Letters), ExecSeconds: s.ExecSeconds, MemoryBytes: s.MemoryBytes,
 	}
 }
 

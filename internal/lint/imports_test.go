@@ -18,6 +18,8 @@ var allowed = map[string][]string{
 	"internal/wasmbin":        {},
 	"internal/nearest":        {},
 	"internal/catalogue":      {},
+	"internal/watch":          {},
+	"internal/devloop":        {"runtime", "internal/build", "internal/catalogue", "internal/manifest", "internal/rehearsal", "internal/watch"},
 	"internal/doctor":         {"internal/build", "internal/client", "internal/manifest", "internal/sandbox", "log"},
 	"internal/reference":      {"internal/catalogue", "internal/manifest"},
 	"internal/fault":          {},
@@ -38,7 +40,7 @@ var allowed = map[string][]string{
 	"internal/cases":          {"abi", "internal/manifest", "internal/sandbox", "internal/trial"},
 	"log":                     {"abi", "internal/cloudevents"},
 	"internal/audit":          {"abi", "log"},
-	"runtime":                 {"abi", "router", "internal/nearest", "log", "internal/delivery", "internal/sandbox", "internal/manifest", "internal/rehearsal"},
+	"runtime":                 {"abi", "router", "internal/nearest", "internal/watch", "log", "internal/delivery", "internal/sandbox", "internal/manifest", "internal/rehearsal"},
 	"internal/httpapi":        {"internal/catalogue", "runtime", "abi", "router", "log", "internal/cloudevents"},
 	"internal/telemetry":      {"internal/nearest", "runtime", "abi", "router", "log"},
 	"plugins/email":           {"sdk/go"},
@@ -64,7 +66,7 @@ var owned = map[string]string{
 	"github.com/spf13/cobra":              "cmd/avxrt",
 	"github.com/spf13/pflag":              "cmd/avxrt",
 	"github.com/oklog/run":                "cmd/avxrt",
-	"github.com/fsnotify/fsnotify":        "runtime",
+	"github.com/fsnotify/fsnotify":        "internal/watch",
 }
 
 // forbidden are imports with the remedy.

@@ -151,7 +151,7 @@ func (v *vocabulary) check(r *report, places []place) {
 				where = "in [[" + table + "]]"
 			}
 		}
-		r.add(p.at, "", v.suggest(table, key), "unknown key %q %s", key, where)
+		r.add(p.at, "", v.suggest(table, key), "unknown key %q %s", cut(key), where)
 	}
 }
 
@@ -174,4 +174,13 @@ func (v *vocabulary) suggest(table, key string) string {
 		return "known here: " + strings.Join(all, ", ")
 	}
 	return ""
+}
+
+// cut keeps what a message needs of a key: the file may hold a very long one.
+func cut(key string) string {
+	const most = 64
+	if len(key) <= most {
+		return key
+	}
+	return strings.ToValidUTF8(key[:most], "") + "…"
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -146,7 +147,7 @@ var kinds = map[string]abi.Kind{"event": abi.KindEvent, "timer": abi.KindTimer, 
 
 func (b *caseBuilder) event(at string, in *rawCaseEvent) CaseEvent {
 	ev := CaseEvent{
-		Line: b.at[at].line, Topic: in.Topic, Key: in.Key, ContentType: in.ContentType, ID: in.ID, Source: in.Source, Version: in.Version, Headers: in.Headers,
+		Line: b.at[at].line, Topic: in.Topic, Key: in.Key, ContentType: in.ContentType, ID: in.ID, Source: in.Source, Headers: in.Headers,
 	}
 	if in.Topic == "" {
 		b.bad(at+".topic", "", "the event has no topic")
@@ -166,9 +167,10 @@ func (b *caseBuilder) event(at string, in *rawCaseEvent) CaseEvent {
 			b.bad(at+".kind", "use event, timer or control", "%q is unknown", *in.Kind)
 		}
 	}
-	attempt := 0
+	attempt, version := 0, 0
 	b.between(at+".attempt", in.Attempt, &attempt, 1, 1000)
-	ev.Attempt = uint32(attempt)
+	b.between(at+".version", in.Version, &version, 1, math.MaxInt)
+	ev.Attempt, ev.Version = uint32(attempt), uint64(version)
 	if in.Time != nil {
 		var err error
 		if ev.Time, err = time.Parse(time.RFC3339Nano, *in.Time); err != nil {
@@ -208,12 +210,18 @@ func (b *caseBuilder) want(at string, in *rawCaseEvent) Want {
 const maxWait = 100 * 365 * 24 * time.Hour
 
 func (b *caseBuilder) wantEmit(at string, in *rawWantEmit) WantEmit {
-	w := WantEmit{Topic: in.Topic, Key: in.Key, Data: in.Data, ContentType: in.ContentType, Headers: in.Headers, Version: in.Version, Timer: in.Timer, Cancel: in.Cancel}
+	w := WantEmit{Topic: in.Topic, Key: in.Key, Data: in.Data, ContentType: in.ContentType, Headers: in.Headers, Timer: in.Timer, Cancel: in.Cancel}
 	switch {
 	case in.Cancel && in.Timer == nil:
 		b.bad(at+".timer", "name the timer that is cancelled", "no timer is named")
 	case in.Topic == "" && !in.Cancel:
 		b.bad(at+".topic", "", "what is emitted has no topic")
+	}
+	if in.Version != nil {
+		version := 0
+		b.between(at+".version", in.Version, &version, 1, math.MaxInt)
+		expected := uint64(version)
+		w.Version = &expected
 	}
 	if in.In != nil {
 		wait := b.duration(at+".in", *in.In, -maxWait, maxWait)

@@ -31,7 +31,7 @@ type rawCaseEvent struct {
 	ID          string            `toml:"id"`
 	Source      string            `toml:"source"`
 	Kind        *string           `toml:"kind"`
-	Version     uint64            `toml:"version"`
+	Version     *int              `toml:"version"`
 	Attempt     *int              `toml:"attempt"`
 	Time        *string           `toml:"time"`
 	Headers     map[string]string `toml:"headers"`
@@ -52,7 +52,7 @@ type rawWantEmit struct {
 	Data        *string           `toml:"data"`
 	ContentType *string           `toml:"content_type"`
 	Headers     map[string]string `toml:"headers"`
-	Version     *uint64           `toml:"version"`
+	Version     *int              `toml:"version"`
 	In          *string           `toml:"in"`
 	Timer       *string           `toml:"timer"`
 	Cancel      bool              `toml:"cancel"`

@@ -24,6 +24,7 @@ type Event struct {
 type Outcome struct {
 	End       End
 	Message   string // why, unless it was handled
+	Kind      string // of a trap, as package sandbox calls it
 	Code      int    // of a failure
 	Stumbled  string // the first attempt that failed though a later one did not, but for time-outs; "" if none
 	OverLimit bool   // it trapped because it used up its fuel, time or depth
@@ -103,7 +104,7 @@ func (c *Comparison) Add(ev Event, old, new Outcome) {
 	if new.OverLimit && !old.OverLimit {
 		c.limits++
 	}
-	difference := Difference{Seq: ev.Seq, Topic: show(ev.Topic), Key: show(ev.Key), Old: []string{old.line()}, New: []string{new.line()}}
+	difference := Difference{Seq: ev.Seq, Topic: show(ev.Topic), Key: show(ev.Key), Old: []string{old.line()}, New: []string{new.line()}, Kind: new.Kind}
 	switch {
 	case old.clean() && !new.clean():
 		r.Worse.add(difference)

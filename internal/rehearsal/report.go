@@ -58,7 +58,8 @@ type Difference struct {
 	Seq   uint64   `json:"seq,omitempty"` // 0 for a key of the state
 	Topic string   `json:"topic,omitempty"`
 	Key   string   `json:"key,omitempty"`
-	Old   []string `json:"old"` // lines; none: nothing
+	Kind  string   `json:"kind,omitempty"` // of the new one's trap: trap, fuel, depth, …
+	Old   []string `json:"old"`            // lines; none: nothing
 	New   []string `json:"new"`
 }
 
@@ -151,10 +152,7 @@ func (r *Report) Write(w io.Writer) error {
 	}
 	b.WriteByte('\n')
 	r.table(&b)
-	r.Worse.write(&b, "events that only the new one fails")
-	r.Better.write(&b, "events that only the old one fails")
-	r.Emits.write(&b, "events for which something else is emitted")
-	r.State.write(&b, "keys of the state that end otherwise")
+	b.WriteString(r.Differences())
 	b.WriteByte('\n')
 	for _, reason := range r.Reasons {
 		fmt.Fprintf(&b, "refused: %s\n", reason)
@@ -228,4 +226,14 @@ func (k *Kind) write(b *strings.Builder, title string) {
 	if rest := k.Count - len(k.Shown); rest > 0 {
 		fmt.Fprintf(b, "  and %d more\n", rest)
 	}
+}
+
+// Differences returns what differs, for a person to read; "" if nothing does.
+func (r *Report) Differences() string {
+	var b strings.Builder
+	r.Worse.write(&b, "events that only the new one fails")
+	r.Better.write(&b, "events that only the old one fails")
+	r.Emits.write(&b, "events for which something else is emitted")
+	r.State.write(&b, "keys of the state that end otherwise")
+	return b.String()
 }

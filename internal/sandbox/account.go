@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tetratelabs/wazero/api"
-
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/wasmbin"
 )
@@ -22,9 +20,11 @@ const (
 	// stackKept is how large a stack may be between runs. The engine makes one larger when
 	// calls nest deeper than before, up to some 20 MiB, and never smaller.
 	stackKept = 64 << 10
-	// lookEvery is how long a guest runs, for each page that it may have, before its memory is
-	// looked at again. A page takes ten times as long to touch, so what was not seen yet stays below a tenth.
-	lookEvery = 20 * time.Nanosecond
+	// How long a guest runs, for each page of 4 KiB that it has, before its memory is looked at again:
+	// while it is at work, and when it comes to rest. To look takes 2 to 9 ns for a page, to touch it 250 and more, so
+	// what was not seen yet of a guest at rest stays below a tenth of its size.
+	lookRarely = 100 * time.Nanosecond
+	lookOften  = 20 * time.Nanosecond
 )
 
 // account is what an instance is known to hold of memory.
@@ -36,29 +36,29 @@ type account struct {
 	fixed   int64         // of Go's heap
 	touched int64         // of linear memory
 	seen    []byte        // a buffer
+	stack   reflect.Value // the engine\'s slice
 }
 
 // set notes what the instance holds now.
 func (a *account) set(bytes int64) { a.held.Add(bytes - a.bytes.Swap(bytes)) }
 
-// look brings the account up to date after the guest has run for so long.
-func (i *Instance) look(ran time.Duration) {
+// look brings the account up to date after the guest has run for so long, if the time since
+// the last look comes to each for every page.
+func (i *Instance) look(ran, each time.Duration) {
 	if i.dead { // it will be closed, and if the guest ended itself the engine has given its memory back
 		return
 	}
 	a := &i.account
 	a.unseen += ran
 	size := int(i.memory.Size())
-	if size != a.size || a.unseen >= time.Duration(size/(4<<10))*lookEvery {
+	if size != a.size || a.unseen >= time.Duration(size/(4<<10))*each {
 		a.size, a.unseen = size, 0
 		a.touched = resident(i.linear.all[:size], &a.seen)
 	}
-	stack := stackBytes(i.run)
-	if stack > stackKept {
-		i.run = i.guest.ExportedFunction(abi.ExportRun)
-		stack = stackBytes(i.run)
+	if a.stackBytes() > stackKept {
+		i.newStack()
 	}
-	a.set(a.fixed + a.touched + stack)
+	a.set(a.fixed + a.touched + a.stackBytes())
 }
 
 // heapBytes is what an instance of the module takes of Go's heap beside its stack.
@@ -67,18 +67,20 @@ func heapBytes(info *wasmbin.Info) int64 {
 	return instanceBytes + first*entryBytes + more*laterBytes + int64(info.Globals)*globalBytes + int64(info.Segments)*segmentBytes
 }
 
-// stackBytes is the size of the stack that a function of the engine keeps between calls. The
-// engine has no way to ask for it; TestStackBytes says if it calls it otherwise one day.
-func stackBytes(f api.Function) int64 {
-	v := reflect.ValueOf(f)
-	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
+// newStack takes the guest's function anew: each has a stack of its own, which the engine keeps
+// between calls. There is no way to ask for its size; TestStackBytes says if the engine calls it otherwise one day.
+func (i *Instance) newStack() {
+	i.run, i.account.stack = i.guest.ExportedFunction(abi.ExportRun), reflect.Value{}
+	if v := reflect.ValueOf(i.run); v.Kind() == reflect.Pointer && v.Elem().Kind() == reflect.Struct {
+		i.account.stack = v.Elem().FieldByName("stack")
+	}
+}
+
+func (a *account) stackBytes() int64 {
+	if a.stack.Kind() != reflect.Slice {
 		return 0
 	}
-	stack := v.Elem().FieldByName("stack")
-	if stack.Kind() != reflect.Slice {
-		return 0
-	}
-	return int64(stack.Cap()) * int64(stack.Type().Elem().Size())
+	return int64(a.stack.Cap()) * int64(a.stack.Type().Elem().Size())
 }
 
 // Bytes is what the instance holds of memory, as of the end of its last run.

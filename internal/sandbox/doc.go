@@ -17,6 +17,8 @@
 //     modules for that).
 //   - No module file makes this process allocate without bound. With a CompileCommand none
 //     makes it compile either: a child does, under limits of time and memory.
+//   - What instances hold of memory is counted, and a [Pool] bounds it: those that nobody uses are
+//     closed, the one that was used last at last.
 //   - Same module, same events, same state: same result. Time-outs are the exception.
 //
 // # What it does not

@@ -13,7 +13,7 @@ func (e *Engine) Watched() int {
 }
 
 // StackBytes is the size of the stack that the engine keeps for the instance.
-func (i *Instance) StackBytes() int64 { return stackBytes(i.run) }
+func (i *Instance) StackBytes() int64 { return i.account.stackBytes() }
 
 // HeapBytes is what instances of the module are taken to hold of Go's heap beside the stack.
 func (m *Module) HeapBytes() int64 { return heapBytes(&m.info) }

@@ -12,20 +12,20 @@ import (
 
 // Report is what a module is, asks for, and would do to its host.
 type Report struct {
-	Bytes    int           `json:"bytes"`
-	Digest   string        `json:"digest"`
-	Verdict  string        `json:"verdict"` // "" if a node would take it, else why not
-	Language string        `json:"language"`
-	Tools    string        `json:"tools,omitempty"`
-	Code     CodeReport    `json:"code"`
-	Memory   LimitReport   `json:"memory_pages"` // of 64 KiB
-	Tables   []LimitReport `json:"tables,omitempty"`
-	Imports  []NameReport  `json:"imports"`
-	Exports  []NameReport  `json:"exports"`
-	Features []string      `json:"features,omitempty"`
-	Custom   []NameReport  `json:"custom_sections,omitempty"`
-	Lines    bool          `json:"source_lines"` // traps will name source lines
-	Start    bool          `json:"start_function"`
+	Bytes    int            `json:"bytes"`
+	Digest   string         `json:"digest"`
+	Verdict  string         `json:"verdict"` // "" if a node would take it, else why not
+	Language string         `json:"language"`
+	Tools    string         `json:"tools,omitempty"`
+	Code     CodeReport     `json:"code"`
+	Memory   LimitReport    `json:"memory_pages"` // of 64 KiB
+	Tables   []LimitReport  `json:"tables,omitempty"`
+	Imports  []ImportReport `json:"imports"`
+	Exports  []NameReport   `json:"exports"`
+	Features []string       `json:"features,omitempty"`
+	Custom   []NameReport   `json:"custom_sections,omitempty"`
+	Lines    bool           `json:"source_lines"` // traps will name source lines
+	Start    bool           `json:"start_function"`
 
 	// Sample is what it did when it was tried: its start, and one event without data.
 	Sample *Sample `json:"sample,omitempty"`
@@ -45,12 +45,18 @@ type LimitReport struct {
 	Max uint64 `json:"max,omitempty"`
 }
 
-// NameReport is an import, an export or a section.
-type NameReport struct {
+// ImportReport is something that the module asks for.
+type ImportReport struct {
 	Name    string `json:"name"`
 	Type    string `json:"type,omitempty"`
-	Bytes   int    `json:"bytes,omitempty"`
-	Granted bool   `json:"granted"` // of an import: this host has it
+	Granted bool   `json:"granted"` // this host has it
+}
+
+// NameReport is an export or a section.
+type NameReport struct {
+	Name  string `json:"name"`
+	Type  string `json:"type,omitempty"`
+	Bytes int    `json:"bytes,omitempty"`
 }
 
 // Sample is what one try cost.
@@ -91,7 +97,7 @@ func (r *Report) describe(metered *wasmbin.Rewritten) {
 		r.Tables = append(r.Tables, LimitReport{t.Min, t.Max})
 	}
 	for _, imp := range info.Imports {
-		name := NameReport{Name: imp.Module + "." + imp.Name, Type: imp.Type, Granted: checkImports([]wasmbin.Import{imp}) == ""}
+		name := ImportReport{Name: imp.Module + "." + imp.Name, Type: imp.Type, Granted: checkImports([]wasmbin.Import{imp}) == ""}
 		r.Imports = append(r.Imports, name)
 	}
 	for _, e := range info.Exports {

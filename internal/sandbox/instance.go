@@ -114,7 +114,7 @@ func (i *Instance) start() error {
 	i.guest = guest
 	i.ready(guest)
 	i.meter.counter.Set(withFuel(i.meter.depth, fuelLeft(i.meter.counter.Get())))
-	i.run = guest.ExportedFunction(abi.ExportRun)
+	i.newStack()
 	for _, name := range []string{abi.ExportInitialize, abi.ExportInit} {
 		f := guest.ExportedFunction(name)
 		if f == nil {
@@ -129,7 +129,7 @@ func (i *Instance) start() error {
 		}
 	}
 	i.startFuel = i.meter.used()
-	i.look(0)
+	i.look(0, lookRarely)
 	return nil
 }
 
@@ -161,7 +161,7 @@ func (i *Instance) Run(_ context.Context, b Batch) Result {
 	i.dead = i.dead || result.Failure != nil || result.Trap != nil
 	i.batch = Batch{} // until the next run nothing of this one is kept
 	i.staged.reset()
-	i.look(result.Elapsed)
+	i.look(result.Elapsed, lookRarely)
 	return result
 }
 

@@ -127,6 +127,15 @@ func (p *Place) Leave(i *Instance) {
 	p.pool.shrink()
 }
 
+// Rest says that the owner will not use its instance for a while, so that what it holds is
+// looked at more closely.
+func (p *Place) Rest() {
+	if i := p.Take(); i != nil {
+		i.look(0, lookOften)
+		p.Leave(i)
+	}
+}
+
 // Clear closes the instance that was left, if there is one.
 func (p *Place) Clear() {
 	if i := p.Take(); i != nil {

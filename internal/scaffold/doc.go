@@ -10,6 +10,6 @@
 //
 // # Testing
 //
-// The tests build the projects of all languages whose toolchains are there, and run their
-// cases.
+// The stories newuser_*.txtar of cmd/avxrt build the projects of all languages whose
+// toolchains are there, run their cases, and a node with them.
 package scaffold

@@ -102,6 +102,7 @@ var subscriberMetrics = []subscriberMetric{
 	subscriber("failures_total", "Events that the guest itself failed, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Failures) }),
 	subscriber("retries_total", "Attempts after a failure, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Retries) }),
 	subscriber("dead_letters_total", "Events given up since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.DeadLetters) }),
+	subscriber("dead_letters", "Dead letters that there are.", gauge, func(s *runtime.SubscriberStatus) float64 { return float64(s.Letters) }),
 	subscriber("refused_modules_total", "Modules that a rehearsal refused, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.Refused) }),
 	subscriber("rolled_back_generations_total", "Generations that failed on trial, since the start.", counter, func(s *runtime.SubscriberStatus) float64 { return float64(s.RolledBack) }),
 	subscriber("on_trial", "1 while the generation in service is watched for its first events.", gauge, func(s *runtime.SubscriberStatus) float64 { return truth(s.OnTrial) }),

@@ -15,7 +15,8 @@
 //
 // # What it does not
 //
-// Nothing that is emitted comes back as an event, no timer fires, and there are no further
+// It does not stop a guest by the clock before a minute is over: fuel does that, on every
+// machine at the same place. Nothing that is emitted comes back as an event, no timer fires, and there are no further
 // attempts after a failure that asks for one: whoever wants these hands in the event.
 // Expected versions are not checked, and emits carry what the guest gave them: id, source
 // and the headers of a chain are for a node to fill in.

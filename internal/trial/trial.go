@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/sandbox"
@@ -20,7 +21,7 @@ const Epoch = 1767225600_000_000_000
 type Options struct {
 	Name   string            // of the subscriber, which seeds what is random; default "trial"
 	Module []byte            // its bytes, for [Open]
-	Limits sandbox.Limits    // zero fields take the defaults, which are the manifest's
+	Limits sandbox.Limits    // zero fields take the defaults, which are the manifest's; Time is at least a minute
 	Config map[string]string // what the guest reads by conf
 	Grants []router.Pattern  // what it may emit; none: nothing
 	State  map[string][]byte // before the first event; it is copied
@@ -58,10 +59,15 @@ func New(m *sandbox.Module, opts Options) *Trial {
 	return &Trial{opts: opts.withDefaults(), module: m, state: newState(opts.State), versions: map[string]abi.Version{}}
 }
 
+// minTime keeps a busy machine from deciding how an event ends. Fuel stops a guest; the time
+// limit is for a store that is slow, and there is none here.
+const minTime = time.Minute
+
 func (o Options) withDefaults() Options {
 	if o.Name == "" {
 		o.Name = "trial"
 	}
+	o.Limits.Time = max(o.Limits.Time, minTime)
 	return o
 }
 

@@ -123,8 +123,8 @@ fn checkpoint(ev: &Event, count: i64, link: &Digest) -> Outcome {
     let mut b = Text::new();
     b.put(b"{\"count\":").put_int(count).put(b",\"seq\":").put_int(ev.seq as i64).put(b",\"link\":\"");
     put_hex(&mut b, link);
-    avx::emit(b"audit.checkpoint", b"audit", b.put(b"\"}").bytes())
-        .map_err(|_| stop("the checkpoint was refused: grant audit.checkpoint in the manifest's emits, or set config checkpoint to 0"))
+    avx::emit(b"$audit.checkpoint", b"audit", b.put(b"\"}").bytes())
+        .map_err(|_| stop("the checkpoint was refused: grant $audit.checkpoint in the manifest's emits, or set config checkpoint to 0"))
 }
 
 avx::subscriber!(handle, control);

@@ -1094,7 +1094,6 @@ pub mod fake {
 /// older state_version, which it gets, into that of the module, and says whether there is more. `Err` drops
 /// the new version, and the old one goes on. What a step wrote is committed when it returns, and the
 /// instance may be another one for the next: how far it is must be seen in the state.
-#[cfg(target_arch = "wasm32")]
 #[allow(unused_macros)]
 macro_rules! migrate {
     ($step:path) => {
@@ -1110,6 +1109,5 @@ macro_rules! migrate {
         }
     };
 }
-#[cfg(target_arch = "wasm32")]
 #[allow(unused_imports)]
 pub(crate) use migrate;
