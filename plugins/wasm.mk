@@ -50,11 +50,10 @@ wasm: wasm-tools $(ASC)
 	$(CLANG_WASM) -o bench/guests/work-c.wasm bench/guests/work.c
 	$(CLANG_WASM) -o bench/peers/wasmarea/guests/ours.wasm bench/peers/wasmarea/guests/ours.c
 	$(CLANG_WASM) -o bench/peers/wasmarea/guests/extism.wasm bench/peers/wasmarea/guests/extism.c
-	$(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib -C opt-level=2 -C panic=abort -C strip=symbols -C lto=yes \
-	    --remap-path-prefix "$(CURDIR)=." -o bench/guests/work-rust.wasm bench/guests/work.rs
-	$(foreach p,analytics metrics audit,$(RUSTC) --edition 2021 --target wasm32-unknown-unknown --crate-type cdylib \
-	    -C opt-level=2 -C panic=abort -C strip=symbols -C lto=yes --remap-path-prefix "$(CURDIR)=." \
-	    -o plugins/$(p).wasm plugins/$(p)/$(p).rs && ) true
+	$(RUSTC_WASM) -o bench/guests/work-rust.wasm bench/guests/work.rs
+	$(RUSTC_WASM) -o plugins/analytics.wasm plugins/analytics/analytics.rs
+	$(RUSTC_WASM) -o plugins/metrics.wasm plugins/metrics/metrics.rs
+	$(RUSTC_WASM) -o plugins/audit.wasm plugins/audit/audit.rs
 	$(CLANG_WASM) -o abi/abitest/guests/conform-c.wasm abi/abitest/guests/conform.c
 	$(CLANG_WASM) -x c++ -o abi/abitest/guests/conform-cpp.wasm abi/abitest/guests/conform.c
 	$(RUSTC_WASM) -o abi/abitest/guests/conform-rust.wasm abi/abitest/guests/conform.rs

@@ -1,6 +1,9 @@
 package abitest_test
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // jsonCases are texts that must be read as they mean, and texts that must be refused.
 func jsonCases() []given {
@@ -34,6 +37,13 @@ func jsonCases() []given {
 	good("numbers", `{"a":0,"b":-0.0,"c":1E5,"d":1e+5,"e":12.5e-7,"n":1}`, result(`""`, "1", "0", "0.00", "false", "false", "0", ""))
 	good("deep", `{"raw":`+strings.Repeat("[", 62)+strings.Repeat("]", 62)+`}`,
 		result(`""`, "0", "0", "0.00", "false", "false", "0", strings.Repeat("[", 62)+strings.Repeat("]", 62)))
+	var controls strings.Builder
+	for c := range 32 {
+		fmt.Fprintf(&controls, `\u%04x`, c)
+		raw := `{"name":"12345678` + string(rune(c)) + `"}`
+		all = append(all, given{fmt.Sprint("json/malformed control ", c), on("t.json", "", raw), "reject (malformed)"})
+	}
+	good("controls", `{"name":"`+controls.String()+`"}`, result(`"`+controls.String()+`"`, "0", "0", "0.00", "false", "false", "0", ""))
 	for _, text := range []string{
 		``, ` `, `{`, `}`, `[]`, `"x"`, `5`, `null`, `{}x`, `{}{}`, `{"n":1`, `{"n":1,}`, `{,"n":1}`, `{"n" 1}`, `{"n":}`, `{"n":1 "x":2}`, `{n:1}`, `{'n':1}`,
 		`{"n":01}`, `{"n":+1}`, `{"n":1.5}`, `{"n":1e2}`, `{"n":-}`, `{"n":"1"}`, `{"n":9223372036854775808}`, `{"n":-9223372036854775809}`,

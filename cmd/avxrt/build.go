@@ -73,7 +73,7 @@ whole, and only if its bytes differ. Modules carry what names source lines when 
 
 func (a *app) build(ctx context.Context, dir string, f buildFlags) error {
 	if a.output == "jsonl" || a.output != "table" && a.output != "json" {
-		return &usageError{fmt.Errorf("-o %s is unknown here; use table or json", a.output)}
+		return unknownOutput(a.output, "table", "json")
 	}
 	p, err := build.Find(dir, build.Language(f.lang), f.out)
 	if err != nil {

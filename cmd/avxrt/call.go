@@ -21,7 +21,6 @@ type callFlags struct {
 	ruleFlags
 	topic, data, key, contentType, id, time string
 	headers, state                          []string
-	fresh                                   bool
 	output                                  string
 }
 
@@ -66,7 +65,7 @@ Exit code 1 if the event fails.`,
 
 func (a *app) call(ctx context.Context, path string, f callFlags) (err error) {
 	if f.output != "text" && f.output != "json" {
-		return &usageError{fmt.Errorf("-o %s is unknown; use text or json", f.output)}
+		return unknownOutput(f.output, "text", "json")
 	}
 	ev, err := a.callEvent(f)
 	if err != nil {

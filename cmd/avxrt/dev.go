@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -93,7 +92,11 @@ func (a *app) dev(ctx context.Context, dir string, f devFlags) error {
 	return here.serve(ctx, f.nodeFlags, nodeOptions{
 		manifest: m, node: runtime.Options{Manifest: path}, anyPort: true,
 		job: func(ctx context.Context, node *runtime.Runtime) error {
-			fmt.Fprintf(a.err, "watching %s\nNext: avxrt pub TOPIC -d DATA, or edit and save\n\n", strings.Join(loop.Sources(dir), " "))
+			watched := ""
+			for _, path := range loop.Sources() {
+				watched += " " + relative(path)
+			}
+			fmt.Fprintf(a.err, "watching%s\nNext: avxrt pub TOPIC -d DATA, or edit and save\n\n", watched)
 			return loop.Run(ctx, node)
 		},
 	})

@@ -43,7 +43,7 @@ func (a *app) testHistory(ctx context.Context, args []string, f testFlags) error
 	case h.last < 1:
 		return &usageError{fmt.Errorf("--last %d: at least one event", h.last)}
 	case a.output != "table" && a.output != "json":
-		return &usageError{fmt.Errorf("-o %s is unknown here; use table or json", a.output)}
+		return unknownOutput(a.output, "table", "json")
 	}
 	spec, from, err := f.rules(h.against)
 	if err != nil {

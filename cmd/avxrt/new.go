@@ -62,7 +62,7 @@ func chooseLanguage(ctx context.Context, name string) error {
 
 func (a *app) makeProject(ctx context.Context, name string, lang build.Language) error {
 	if a.output != "table" && a.output != "json" {
-		return &usageError{fmt.Errorf("-o %s is unknown here; use table or json", a.output)}
+		return unknownOutput(a.output, "table", "json")
 	}
 	p, err := scaffold.New(".", name, lang)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -122,6 +123,7 @@ sandboxed, exactly-once subscriber that can be swapped while events flow.`,
 		a.clockVerb(), a.traceVerb(), a.shadowVerb(), a.deployVerb(), a.rollbackVerb(), a.callVerb(), a.buildVerb(), a.testVerb(), a.newVerb())
 	root.AddCommand(a.errorsVerb(), a.generateVerb(), a.doctorVerb(), a.devVerb())
 	a.completeAll(root)
+	root.SetHelpCommand(helpVerb(root))
 	return root
 }
 
@@ -157,11 +159,18 @@ func (a *app) client() (*client.Client, error) {
 	return c, nil
 }
 
-// args wraps cobra's checks so that a wrong number of arguments is a usage error.
+// args wraps cobra's checks so that a wrong number of arguments is a usage error, which shows
+// how the verb is called.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return &usageError{fmt.Errorf("%v; see %s --help", err, cmd.CommandPath())}
+			what := "these are too many arguments"
+			for more := []string{"x"}; len(more) < 4; more = append(more, "x") {
+				if check(cmd, slices.Concat(args, more)) == nil {
+					what = "something is missing"
+				}
+			}
+			return &usageError{fmt.Errorf("%s; write %s, see %s --help", what, strings.TrimSuffix(cmd.UseLine(), " [flags]"), cmd.CommandPath())}
 		}
 		return nil
 	}

@@ -129,7 +129,7 @@ func pairs(flag string, given []string) (map[string]string, error) {
 	return out, nil
 }
 
-// engine makes an engine for one call of this program, with a folder for what it compiles.
+// newEngine makes an engine for one call of this program, with a folder for what it compiles.
 // done releases both.
 func newEngine(ctx context.Context, kind string) (e *sandbox.Engine, done func() error, err error) {
 	if kind != "compiler" && kind != "interpreter" {

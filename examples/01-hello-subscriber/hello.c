@@ -1,5 +1,5 @@
 /* hello: answers every greeting, and counts them by the one who greets. */
-#include "avx.h"
+#include "../../sdk/c/avx.h"
 
 static void handle(const avx_event *ev) {
     char space[256], count[1100];

@@ -1,6 +1,6 @@
 /* remind: an order that is not paid in time is overdue. The data of orders.placed says in
  * how many seconds that is. */
-#include "avx.h"
+#include "../../sdk/c/avx.h"
 
 static void handle(const avx_event *ev) {
     int64_t seconds;

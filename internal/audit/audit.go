@@ -13,9 +13,8 @@ import (
 
 // Options say what to check besides the chain itself.
 type Options struct {
-	StateVersion uint32                  // of the subscriber's state; 0 means 1
-	Expect       *Mark                   // an end of the chain that was kept elsewhere
-	Match        func(topic string) bool // nil: not asked. Every such event of the log that lies between the first and the last of the chain must be in it, or be a dead letter
+	Expect *Mark                   // an end of the chain that was kept elsewhere
+	Match  func(topic string) bool // nil: not asked. Every such event of the log that lies between the first and the last of the chain must be in it, or be a dead letter
 }
 
 // Mark is a place of the chain: its n-th link.
@@ -72,15 +71,16 @@ const maxFindings = 1000
 // only where it could not go on, or where there is no chain.
 func Check(l *log.Log, subscriber string, opts Options) (Report, error) {
 	c := &check{l: l, subscriber: subscriber, opts: opts, seen: map[abi.Seq]bool{}, marks: map[int64][]mark{}}
-	if opts.StateVersion == 0 {
-		c.opts.StateVersion = 1
-	}
 	if opts.Expect != nil {
 		c.marks[opts.Expect.Count] = []mark{{link: opts.Expect.Link, what: "it is not the link that was expected"}}
 	}
 	snapshot := l.Snapshot()
 	defer snapshot.Close()
-	state := snapshot.State(subscriber, c.opts.StateVersion)
+	versions, err := snapshot.Versions(subscriber)
+	if err != nil {
+		return c.report, err
+	}
+	state := snapshot.State(subscriber, versions.Serving)
 	head, ok, err := state.Get([]byte("head"))
 	switch {
 	case err != nil:

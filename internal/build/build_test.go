@@ -53,6 +53,7 @@ func TestFind(t *testing.T) {
 		{"nothing", "", nil, "x", "no such file"},
 		{"the only subscriber", "", map[string]string{"x/a.c": "", "x/avxrt.toml": subscriber("s", "deep/other.wasm")}, "x", "c x/plugins/deep/other.wasm"},
 		{"one of two", "", map[string]string{"x/a.c": "", "x/avxrt.toml": subscriber("s", "o.wasm") + subscriber("t", "p.wasm")}, "x", "c x/plugins/x.wasm"},
+		{"several with one module", "", map[string]string{"x/a.c": "", "x/avxrt.toml": subscriber("s", "o.wasm") + subscriber("t", "o.wasm")}, "x", "c x/plugins/o.wasm"},
 		{"manifest above", "", map[string]string{"x/a.c": "", "avxrt.toml": "[plugins]\ndir = \"mods\"\n" + subscriber("s", "other.wasm")}, "x", "c mods/x.wasm"},
 		{"bad manifest", "", map[string]string{"x/a.c": "", "x/avxrt.toml": "[nod]"}, "x", `unknown key "nod"`},
 	} {
@@ -152,6 +153,22 @@ func TestBuild(t *testing.T) {
 	}
 	if digests[0] != digests[1] {
 		t.Errorf("two folders, two modules: %v", digests)
+	}
+}
+
+// TestCPlusPlus builds what a C compiler would refuse.
+func TestCPlusPlus(t *testing.T) {
+	toolchain(t, build.C)
+	top := t.TempDir()
+	write(t, top, map[string]string{"src/tiny.cc": `template <int N> int same() { static int n = N; return n; }
+extern "C" __attribute__((export_name("avx_run"))) int avx_run(void) { return same<0>(); }`})
+	p, err := build.Find(top, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	if r, err := p.Build(context.Background(), build.Options{Release: true, Output: &said}); err != nil || r.Bytes == 0 || said.Len() > 0 {
+		t.Errorf("%+v, %v, %s", r, err, said.String())
 	}
 }
 

@@ -143,7 +143,7 @@ func (p *Project) place() error {
 			}
 			p.Manifest = path
 			p.File = filepath.Join(m.Plugins.Dir, name+".wasm")
-			if dir == p.Dir && len(m.Subscribers) == 1 {
+			if dir == p.Dir && oneModule(m) {
 				p.File = m.File(&m.Subscribers[0])
 			}
 			return nil
@@ -154,6 +154,16 @@ func (p *Project) place() error {
 			return nil
 		}
 	}
+}
+
+// oneModule says whether all subscribers run the same module, which may be several.
+func oneModule(m *manifest.Manifest) bool {
+	for _, s := range m.Subscribers {
+		if s.Module != m.Subscribers[0].Module {
+			return false
+		}
+	}
+	return len(m.Subscribers) > 0
 }
 
 // sourceNames are the files of a language that matter to a build.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,18 +90,10 @@ func Open(ctx context.Context, opts Options) (*Loop, error) {
 	return l, ctx.Err()
 }
 
-// Sources returns the files that are watched, for people, from a folder.
-func (l *Loop) Sources(from string) []string {
+// Sources returns the paths of the files that are watched, sorted.
+func (l *Loop) Sources() []string {
 	_, files := l.look()
-	var names []string
-	for path := range files {
-		if short, err := filepath.Rel(from, path); err == nil {
-			path = short
-		}
-		names = append(names, path)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(files))
 }
 
 // Run builds what is older than its sources, and then whatever changes, until ctx ends.
@@ -128,17 +121,17 @@ func (l *Loop) Run(ctx context.Context, node *runtime.Runtime) error {
 
 // turn deals with one change.
 func (l *Loop) turn(ctx context.Context) {
-	adopt, idle := l.reread(), true
+	changed, adopt := l.reread()
 	for _, p := range l.projects {
 		if p.changed() {
-			idle = false
+			changed = true
 			l.renew(ctx, p, true)
 		}
 	}
 	switch {
 	case adopt:
 		l.reload(ctx)
-	case idle:
+	case !changed:
 		l.say("saved without a change: nothing to build\n")
 	}
 }

@@ -3,7 +3,6 @@ package devloop
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"maps"
 	"os"
 	"strings"
@@ -21,17 +20,18 @@ func (l *Loop) read() map[string][sha256.Size]byte {
 	return texts
 }
 
-// reread takes a changed manifest, and says whether the node should read it and the modules
-// again. One that is wrong is told of; the loop goes on with the one before.
-func (l *Loop) reread() (adopt bool) {
+// reread takes a changed manifest, and says whether anything had changed, and whether the node
+// should read it and the modules again. One that is wrong is told of; the loop goes on with the
+// one before.
+func (l *Loop) reread() (changed, adopt bool) {
 	now := l.read()
 	if maps.Equal(now, l.texts) {
-		return false
+		return false, false
 	}
 	other := now[l.manifest.Path] != l.texts[l.manifest.Path]
 	l.texts = now
 	if !other {
-		return true
+		return true, true
 	}
 	m, err := manifest.Load(l.opts.Manifest, l.opts.LookupEnv)
 	before := l.manifest
@@ -44,7 +44,7 @@ func (l *Loop) reread() (adopt bool) {
 	}
 	if err != nil {
 		l.say("%s  NOT adopted; what runs goes on\n%s", l.opts.Manifest, indent(err.Error()))
-		return false
+		return true, false
 	}
 	l.texts = l.read() // other modules may have no sources now
 	changes := manifest.Diff(before, m)
@@ -59,10 +59,10 @@ func (l *Loop) reread() (adopt bool) {
 	}
 	if len(parts) == 0 {
 		l.say("%s  saved, and means the same\n", l.opts.Manifest)
-		return false
+		return true, false
 	}
 	l.say("%s  %s\n", l.opts.Manifest, strings.Join(parts, ", "))
-	return true
+	return true, true
 }
 
 // reload lets the node take manifest and modules as they are.
@@ -73,9 +73,5 @@ func (l *Loop) reload(ctx context.Context) {
 		}
 		return
 	}
-	text := "  adopted:"
-	for _, s := range l.node.Subscribers() {
-		text += fmt.Sprintf(" %s generation %d,", s.Name, s.Generation)
-	}
-	l.say("%s\n", strings.TrimSuffix(text, ","))
+	l.say("  adopted, from the next event on\n")
 }

@@ -85,6 +85,9 @@ func (e *exam) readManifest() {
 		for _, c := range m.Cycles() {
 			e.add("manifest", Warn, c.String(), "see avxrt lint")
 		}
+		for _, miss := range m.NearMisses() {
+			e.add("manifest", Warn, miss, "correct the topic, if it is not meant")
+		}
 		return
 	}
 	_, absent := os.Lstat(e.Manifest)

@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"bytes"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -33,10 +34,10 @@ type recipe struct {
 var recipes = map[build.Language]recipe{
 	build.Go:   {root: "main.go", sdk: "sdk/"},
 	build.Rust: {root: "main.rs", sdk: "avx.rs", files: map[string]string{"avx.rs": "rust/avx.rs"}},
-	build.C:    {root: "main.c", sdk: "avx.h", files: map[string]string{"avx.h": "c/avx.h"}},
+	build.C:    {root: "main.c", sdk: "avx.h", files: map[string]string{"avx.h": "c/avx.h", "avx_fake.h": "c/avx_fake.h"}},
 	build.AssemblyScript: {
 		root: "assembly/index.ts", sdk: "assembly/avx.ts", prepare: "npm install",
-		files: map[string]string{"assembly/avx.ts": "assemblyscript/avx.ts"},
+		files: map[string]string{"assembly/avx.ts": "assemblyscript/avx.ts", lock: "assemblyscript/package-lock.json"},
 	},
 }
 
@@ -112,11 +113,17 @@ func (r recipe) all(name string, lang build.Language) (map[string][]byte, error)
 			return nil, err
 		}
 	}
-	if lang == build.Go {
+	switch lang {
+	case build.Go:
 		return files, goSDK(files)
+	case build.AssemblyScript: // the lock of the SDK's own package is that of a project, but for the name
+		files[lock] = bytes.ReplaceAll(files[lock], []byte(`"avxrt-assemblyscript"`), []byte(`"`+name+`"`))
 	}
 	return files, nil
 }
+
+// lock pins the packages that npm installs, with their digests.
+const lock = "package-lock.json"
 
 // goSDK adds the package, without its tests, as a module of its own.
 func goSDK(files map[string][]byte) error {

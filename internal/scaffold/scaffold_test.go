@@ -52,6 +52,9 @@ func TestNew(t *testing.T) {
 			if err != nil || c.Module != filepath.Join(p.Dir, "plugins/fraud-2.wasm") {
 				t.Errorf("cases: %v", err)
 			}
+			if text, err := os.ReadFile(filepath.Join(p.Dir, "package-lock.json")); lang == build.AssemblyScript && (err != nil || bytes.Count(text, []byte(`"fraud-2"`)) != 2) {
+				t.Errorf("lock: %v", err)
+			}
 			found, err := build.Find(p.Dir, "", "")
 			if err != nil || found.Language != lang || found.File != c.Module {
 				t.Errorf("build finds %+v, %v", found, err)

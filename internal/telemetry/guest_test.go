@@ -16,8 +16,8 @@ import (
 	"github.com/avx-platform/avxrt/runtime"
 )
 
-// scrape opens a node whose subscribers have this state and returns what /metrics says.
-func scrape(t *testing.T, accept string, state map[string][]log.StateWrite) string {
+// node opens a node whose subscribers have this state.
+func node(t testing.TB, state map[string][]log.StateWrite) *runtime.Runtime {
 	t.Helper()
 	dir := t.TempDir()
 	wasm, err := os.ReadFile("../sandbox/testdata/probe.wasm")
@@ -50,11 +50,18 @@ func scrape(t *testing.T, accept string, state map[string][]log.StateWrite) stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return r
+}
+
+// scrape returns what /metrics says of a node whose subscribers have this state.
+func scrape(t *testing.T, accept string, state map[string][]log.StateWrite) string {
+	t.Helper()
+	r := node(t, state)
 	request := httptest.NewRequest("GET", "/metrics", nil)
 	request.Header.Set("Accept", accept)
 	w := httptest.NewRecorder()
@@ -141,5 +148,30 @@ func TestGuestMetricsBounds(t *testing.T) {
 		if got := strings.Count(text, line); got != n {
 			t.Errorf("%d times %q, want %d", got, line, n)
 		}
+	}
+}
+
+// BenchmarkScrape is what a scrape costs a node by how many series its seven subscribers show.
+func BenchmarkScrape(b *testing.B) {
+	for _, series := range []int{0, 100, 1000} {
+		b.Run(fmt.Sprintf("series=%d", series), func(b *testing.B) {
+			state := map[string][]log.StateWrite{}
+			for i := range 7 {
+				name := fmt.Sprintf("s%d", i)
+				state[name] = nil
+				for j := range series {
+					state[name] = append(state[name], write(fmt.Sprintf(`metric/http_requests_total{route="/r%d",status="2xx"}`, j), "12345"))
+				}
+			}
+			handler := telemetry.Handler(node(b, state))
+			b.ReportAllocs()
+			for b.Loop() {
+				w := httptest.NewRecorder()
+				handler.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+				if w.Code != http.StatusOK {
+					b.Fatal(w.Code)
+				}
+			}
+		})
 	}
 }

@@ -178,7 +178,7 @@ func TestTrap(t *testing.T) {
 			t.Errorf("%s\n got  %s\n want %s", step.data, got, step.want)
 		}
 	}
-	limited := open(t, e, probe, trial.Options{Limits: sandbox.Limits{Fuel: 1_000_000}})
+	limited := open(t, e, probe, trial.Options{Limits: sandbox.Limits{Fuel: 1_000_000, Time: 1}}) // not by the clock
 	if out := handle(t, limited, "set a 1;loop"); out.Trap == nil || out.Trap.Kind != sandbox.TrapFuel || len(limited.State()) != 0 || out.Fuel < 1_000_000 || out.Fuel > 1_001_000 {
 		t.Errorf("a loop: %s, %d fuel, state %v", text(out), out.Fuel, limited.State())
 	}

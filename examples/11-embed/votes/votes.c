@@ -1,5 +1,5 @@
 /* votes: counts them, and says so. */
-#include "avx.h"
+#include "../../../sdk/c/avx.h"
 
 static void handle(const avx_event *ev) {
     char space[24];

@@ -1,7 +1,7 @@
 //! count in Rust: how many events of each key there were.
 #![no_std]
 #![no_main]
-#[path = "../../sdk/rust/avx.rs"]
+#[path = "../../../sdk/rust/avx.rs"]
 mod avx;
 
 use avx::{Buf, Event, Outcome};

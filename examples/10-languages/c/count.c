@@ -1,5 +1,5 @@
 /* count in C: how many events of each key there were. */
-#include "avx.h"
+#include "../../../sdk/c/avx.h"
 
 static void handle(const avx_event *ev) {
     char space[24];

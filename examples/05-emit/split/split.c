@@ -1,5 +1,5 @@
 /* split: makes an event of each item of an order. */
-#include "avx.h"
+#include "../../../sdk/c/avx.h"
 
 static void handle(const avx_event *ev) {
     avx_json j = avx_json_of(ev->data);
