@@ -210,17 +210,10 @@ func (c *crew) change(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	if want != len(lanes) && !together(cursors) {
-		until := cursors[0].Next
-		for _, at := range cursors {
-			until = max(until, at.Next)
+		if c.failed() {
+			return false, nil
 		}
-		for _, s := range lanes {
-			if s.laneStatus().State == StateFailed {
-				return false, nil
-			}
-			s.resume(until)
-		}
-		return true, nil
+		return true, c.meet(cursors)
 	}
 	if want == len(lanes) { // changed back meanwhile
 		for _, s := range lanes {

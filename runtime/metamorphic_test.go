@@ -43,6 +43,7 @@ func TestInterruptedHistories(t *testing.T) {
 			for range chunks {
 				v.pay(50 + rng.IntN(100))
 				if rng.IntN(3) > 0 { // else it is interrupted in the middle of them
+					v.moved()
 					v.settled()
 				}
 				what := rng.IntN(7)
@@ -87,8 +88,10 @@ func TestInterruptedHistories(t *testing.T) {
 			v.change(2, "tally2")
 			v.pay(1)
 			v.settled()
+			c, _ := v.r.Store().Control("tally")
+			h, _ := v.r.Generations("tally")
 			if got, want := v.state(), freshState(t, v.n); got != want || v.status().StateVersion != 2 {
-				t.Errorf("story %s: version %d, %s\ngot  %s\nwant %s", story, v.status().StateVersion, v.status().Problem, got, want)
+				t.Errorf("%+v\n%+v\nstory %s: version %d, %s\ngot  %s\nwant %s", c, h, story, v.status().StateVersion, v.status().Problem, got, want)
 			}
 			v.once(v.n)
 		})

@@ -188,7 +188,12 @@ func (c *crew) meet(cursors []log.Cursor) error {
 	for _, at := range cursors {
 		until = max(until, at.Next)
 	}
-	for _, s := range c.all() {
+	for lane, s := range c.all() {
+		if lane < len(cursors) && (s.stored != cursors[lane].Next || s.fence != cursors[lane].Fence) {
+			if err := s.restart(); err != nil { // an operator moved the cursor after it had ended
+				return err
+			}
+		}
 		s.resume(until)
 	}
 	return nil
