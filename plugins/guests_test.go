@@ -60,7 +60,7 @@ func open(t *testing.T, e *sandbox.Engine, name string, config map[string]string
 		t.Fatal(err)
 	}
 	var grants []router.Pattern
-	for _, text := range []string{"**", "$effect.**"} {
+	for _, text := range []string{"**", "$effect.**", "$audit.**"} {
 		p, err := router.ParsePattern(text)
 		if err != nil {
 			t.Fatal(err)
