@@ -2,3 +2,15 @@ package runtime
 
 // OnBuildStep makes f be called behind each commit of a state version that is being built.
 func OnBuildStep(o *Options, f func()) { o.onBuildStep = f }
+
+// LoadedModules returns how many modules are in memory.
+func LoadedModules(r *Runtime) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.mu.loaded {
+		if p.Value() != nil {
+			n++
+		}
+	}
+	return n
+}
