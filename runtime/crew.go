@@ -175,6 +175,7 @@ func (c *crew) run(ctx context.Context) {
 // lanes have ended.
 func (c *crew) round(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
+	c.hurry()
 	var lanes, beside sync.WaitGroup
 	if m, _ := c.movable(); m != nil && m.kind == moveRebuild && !m.ready.Load() {
 		beside.Go(func() { c.rebuild(ctx, m) })
@@ -185,6 +186,21 @@ func (c *crew) round(ctx context.Context) {
 	lanes.Wait()
 	cancel()
 	beside.Wait()
+}
+
+// hurry makes the lanes, none of which runs, end at once where something was asked for while
+// they were being replaced or resumed: those that were there were told.
+func (c *crew) hurry() {
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	if c.want == len(c.lanes) && !c.unbuild && (c.move == nil || !c.move.ready.Load()) {
+		return
+	}
+	for _, s := range c.lanes {
+		if s.until == 0 { // else they end there
+			s.halt()
+		}
+	}
 }
 
 // change brings the lanes, none of which runs, a step towards their wanted number, and says whether they are to run again.

@@ -70,3 +70,35 @@ func TestSwitchBesideAPlan(t *testing.T) {
 	v.once(3050)
 	v.wantHistory("1 v1 manifest: replaced, 2 v2 file: replaced, 3 v1 file: in service")
 }
+
+// TestMoveInPlaceOfAnother: what comes in the place of a migration that is under way is done.
+func TestMoveInPlaceOfAnother(t *testing.T) {
+	v := newVersionSite(t, "")
+	v.pay(100)
+	v.settled()
+	stop(t, v.r)
+	held, goOn := make(chan struct{}), make(chan struct{})
+	steps := 0
+	runtime.OnBuildStep(&v.opts, func() {
+		if steps++; steps == 2 {
+			close(held)
+			<-goOn
+		}
+	})
+	v.want(2, "tally2-migrates")
+	v.start()
+	<-held
+	v.extra = `retry = { attempts = 3, backoff = "1ms..2ms" }`
+	v.want(2, "tally2-migrates")
+	if err := v.r.Reload(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	close(goOn)
+	v.moved()
+	v.pay(10)
+	v.settled()
+	if got, want := v.state(), freshState(t, 110); got != want || v.status().StateVersion != 2 {
+		t.Errorf("version %d\ngot  %s\nwant %s", v.status().StateVersion, got, want)
+	}
+	v.once(110)
+}
