@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"weak"
 
 	"github.com/avx-platform/avxrt/internal/manifest"
 	"github.com/avx-platform/avxrt/internal/rehearsal"
@@ -48,9 +50,7 @@ func (r *Runtime) present(ctx context.Context, spec *manifest.Subscriber, histor
 	if good == nil {
 		return nil, nil
 	}
-	r.mu.Lock()
-	module := r.mu.loaded[good.Digest]
-	r.mu.Unlock()
+	module := r.loadedModule(good.Digest)
 	if module == nil {
 		wasm, err := r.store.Module(good.Digest)
 		if errors.Is(err, log.ErrNotFound) {
@@ -217,19 +217,28 @@ func digestOf(wasm []byte) string {
 
 // loadBytes returns the module with these bytes, compiled; the same bytes are compiled once.
 func (r *Runtime) loadBytes(ctx context.Context, name string, wasm []byte) (*sandbox.Module, error) {
-	digest := digestOf(wasm)
-	r.mu.Lock()
-	module := r.mu.loaded[digest]
-	r.mu.Unlock()
-	if module != nil {
+	if module := r.loadedModule(digestOf(wasm)); module != nil {
 		return module, nil
 	}
 	module, err := r.engine.Load(ctx, name, wasm)
 	if err != nil {
 		return nil, err
 	}
-	r.mu.Lock()
-	r.mu.loaded[digest] = module
-	r.mu.Unlock()
+	r.remember(module)
 	return module, nil
+}
+
+// loadedModule returns the module with a digest if something still uses it, else nil.
+func (r *Runtime) loadedModule(digest string) *sandbox.Module {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mu.loaded[digest].Value()
+}
+
+// remember lets others have a module as long as something uses it.
+func (r *Runtime) remember(module *sandbox.Module) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.mu.loaded, func(_ string, p weak.Pointer[sandbox.Module]) bool { return p.Value() == nil })
+	r.mu.loaded[module.Digest()] = weak.Make(module)
 }

@@ -175,7 +175,6 @@ func (c *crew) run(ctx context.Context) {
 // lanes have ended.
 func (c *crew) round(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
-	c.hurry()
 	var lanes, beside sync.WaitGroup
 	if m, _ := c.movable(); m != nil && m.kind == moveRebuild && !m.ready.Load() {
 		beside.Go(func() { c.rebuild(ctx, m) })
@@ -186,21 +185,6 @@ func (c *crew) round(ctx context.Context) {
 	lanes.Wait()
 	cancel()
 	beside.Wait()
-}
-
-// hurry makes the lanes, none of which runs, end at once where something was asked for while
-// they were being replaced or resumed: those that were there were told.
-func (c *crew) hurry() {
-	c.r.mu.Lock()
-	defer c.r.mu.Unlock()
-	if c.want == len(c.lanes) && !c.unbuild && (c.move == nil || !c.move.ready.Load()) {
-		return
-	}
-	for _, s := range c.lanes {
-		if s.until == 0 { // else they end there
-			s.halt()
-		}
-	}
 }
 
 // change brings the lanes, none of which runs, a step towards their wanted number, and says whether they are to run again.
@@ -232,15 +216,31 @@ func (c *crew) change(ctx context.Context) (again bool, err error) {
 		return true, c.meet(cursors)
 	}
 	if want == len(lanes) { // changed back meanwhile
-		for _, s := range lanes {
-			s.resume(0)
-		}
+		c.resume()
 		return true, nil
 	}
 	if err := c.r.store.SetLanes(ctx, c.name, want, cursors[0].Next); err != nil {
 		return false, err
 	}
 	return true, c.replace(want, nil)
+}
+
+// resume lets the lanes, which ended for something that nobody wants any more, run on.
+func (c *crew) resume() {
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	for _, s := range c.lanes {
+		s.resume(0)
+	}
+	if c.due() {
+		c.catchUp()
+	}
+}
+
+// due says whether the lanes are to end, so that others can take over: what was asked while
+// they were being made or made to run is not lost. The caller holds Runtime.mu.
+func (c *crew) due() bool {
+	return c.want != len(c.lanes) || c.unbuild || c.move != nil && c.move.ready.Load()
 }
 
 // failed says whether one of the lanes ended because of an error of the store.
@@ -288,7 +288,7 @@ func (c *crew) replace(n int, gen *generation) error {
 	switch {
 	case c.want == 0: // taken out meanwhile
 		c.end()
-	case c.want != n: // or changed again
+	case c.due(): // or changed again
 		c.catchUp()
 	}
 	return nil

@@ -7,3 +7,15 @@ func OnBuildStep(o *Options, f func()) { o.onBuildStep = f }
 
 // Partition returns which of n partitions an event belongs to.
 func Partition(key string, seq abi.Seq, n int) int { return partition(key, seq, n) }
+
+// LoadedModules returns how many modules are in memory.
+func LoadedModules(r *Runtime) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.mu.loaded {
+		if p.Value() != nil {
+			n++
+		}
+	}
+	return n
+}

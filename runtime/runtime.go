@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/manifest"
@@ -41,10 +42,10 @@ type Runtime struct {
 	mu struct {
 		sync.Mutex
 		manifest *manifest.Manifest
-		subs     map[string]*subscription   // attached and running, or to be run by Run
-		problems map[string]string          // per subscriber; "" is the manifest's own
-		loaded   map[string]*sandbox.Module // by digest
-		launch   func(*subscription)        // set while Run runs
+		subs     map[string]*subscription                // attached and running, or to be run by Run
+		problems map[string]string                       // per subscriber; "" is the manifest's own
+		loaded   map[string]weak.Pointer[sandbox.Module] // by digest; what uses one keeps it
+		launch   func(*subscription)                     // set while Run runs
 	}
 }
 
@@ -54,7 +55,7 @@ type Runtime struct {
 func Open(opts Options) (*Runtime, error) {
 	opts = opts.withDefaults()
 	r := &Runtime{opts: opts, interest: newInterest(), cores: newFair(goruntime.GOMAXPROCS(0))}
-	r.mu.subs, r.mu.problems, r.mu.loaded = map[string]*subscription{}, map[string]string{}, map[string]*sandbox.Module{}
+	r.mu.subs, r.mu.problems, r.mu.loaded = map[string]*subscription{}, map[string]string{}, map[string]weak.Pointer[sandbox.Module]{}
 	m, err := r.readManifest()
 	if err != nil {
 		return nil, &ManifestError{Err: err}

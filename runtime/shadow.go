@@ -64,9 +64,7 @@ func (r *Runtime) Shadow(ctx context.Context, name string, wasm []byte, span Spa
 
 // borrow loads a module that may never be in service. The caller releases it.
 func (r *Runtime) borrow(ctx context.Context, subscriber string, wasm []byte) (*sandbox.Module, func(), error) {
-	r.mu.Lock()
-	module := r.mu.loaded[digestOf(wasm)]
-	r.mu.Unlock()
+	module := r.loadedModule(digestOf(wasm))
 	if module != nil {
 		return module, func() {}, nil
 	}

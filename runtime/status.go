@@ -117,8 +117,21 @@ func (r *Runtime) Status() Status {
 	return st
 }
 
-// Subscribers returns how the subscribers stand, by name.
+// Subscribers returns how all subscribers stand, by name. If it says that none lags, that was so
+// at one moment: they feed each other, so it looks again where the log grew meanwhile, unless the
+// log never rests.
 func (r *Runtime) Subscribers() []SubscriberStatus {
+	for tries := 1; ; tries++ {
+		head := r.store.Head()
+		all := r.subscribersNow()
+		lags := slices.ContainsFunc(all, func(s SubscriberStatus) bool { return s.LagEvents > 0 })
+		if lags || r.store.Head() == head || tries == 10 {
+			return all
+		}
+	}
+}
+
+func (r *Runtime) subscribersNow() []SubscriberStatus {
 	subs := r.subscriptions()
 	all := make([]SubscriberStatus, len(subs))
 	for i, s := range subs {

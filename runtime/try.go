@@ -37,8 +37,6 @@ func (r *Runtime) Try(ctx context.Context, name string, wasm []byte, last int, a
 			return d, err
 		}
 	}
-	r.mu.Lock()
-	r.mu.loaded[d.Digest] = module // so that it is not loaded again
-	r.mu.Unlock()
+	r.remember(module) // so that it is not loaded again
 	return r.replace(ctx, d, wasm, change{subscriber: name, cause: CauseDeploy})
 }

@@ -218,6 +218,7 @@ func (c *crew) refuseMove(ctx context.Context, m *stateMove, reason string) erro
 	err := errors.Join(c.r.noteRefusal(ctx, c.name, g), c.r.store.DropBuild(ctx, c.name))
 	c.refuse(g.Digest, refusalText(&g))
 	c.r.opts.Logger.Error("a state version was refused, the old one goes on", "subscriber", c.name, "version", m.gen.version, "kind", string(m.kind), "reason", reason)
+	m.ready.Store(false) // it is over
 	err = errors.Join(err, c.again(nil))
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
@@ -298,6 +299,7 @@ func (c *crew) arrive(m *stateMove, at abi.Seq, history []log.Generation) error 
 	st := m.statusNow()
 	c.r.opts.Logger.Info("new state version in service", "subscriber", c.name, "version", gen.version, "kind", string(m.kind), "generation", gen.number,
 		"seq", uint64(at), "events", st.Events, "keys", st.Keys, "failed", st.Failed, "digest", gen.module.Digest())
+	m.ready.Store(false) // it is done
 	err := c.replace(lanes, gen)
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()

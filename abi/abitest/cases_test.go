@@ -87,7 +87,7 @@ func fieldCases() []given {
 	large := on("t.fields", "", string(make([]byte, 4*mebi)))
 	large.ID, large.Source, large.Appended = "i", "s", 1
 	const text = `{"seq":%d,"version":9,"time":-5,"appended":4611686018427387905,"attempt":3,"kind":%d,"flags":6,"topic":"t.fields",` +
-		`"key":"k\"\\é","id":"id\u000a\u0001🙂","source":"/s` + "\x7f" + `","type":"a/b","data":3}`
+		`"key":"k\"\\é","id":"id\n\u0001🙂","source":"/s` + "\x7f" + `","type":"a/b","data":3}`
 	header := on("t.header", "", "")
 	header.Headers, _ = header.Headers.Append("prob", "no")
 	header.Headers, _ = header.Headers.Append("probe", "wärt=1")

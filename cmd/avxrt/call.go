@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -76,7 +77,9 @@ func (a *app) call(ctx context.Context, path string, f callFlags) (err error) {
 		return err
 	}
 	wasm, err := readModule(path)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; build the module: avxrt build", err)
+	} else if err != nil {
 		return err
 	}
 	opts := trialOptions(spec, wasm)

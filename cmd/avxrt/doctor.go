@@ -64,8 +64,8 @@ func (a *app) tellChecks(checks []doctor.Check) error {
 	case err != nil:
 		return err
 	case failures > 0:
-		return fmt.Errorf("%d of %d checks failed, with %d warnings", failures, len(checks), warnings)
+		return fmt.Errorf("%d of %s failed, with %s", failures, counted(len(checks), "check"), counted(warnings, "warning"))
 	}
-	fmt.Fprintf(a.err, "%d checks, %d warnings. Next: avxrt run\n", len(checks), warnings)
+	fmt.Fprintf(a.err, "%s, %s. Next: avxrt run\n", counted(len(checks), "check"), counted(warnings, "warning"))
 	return nil
 }

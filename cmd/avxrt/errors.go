@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/avx-platform/avxrt/internal/build"
 	"github.com/avx-platform/avxrt/internal/catalogue"
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/manifest"
@@ -22,6 +23,8 @@ func codeOf(err error) string {
 	var problem *client.Problem
 	var wrong *manifest.Error
 	var refused *runtime.ManifestError
+	var missing *build.MissingError
+	var compile *build.CompileError
 	switch {
 	case errors.As(err, &problem):
 		return problem.Code
@@ -41,6 +44,10 @@ func codeOf(err error) string {
 		return "AVX1007"
 	case errors.Is(err, log.ErrFailed):
 		return "AVX1008"
+	case errors.As(err, &missing):
+		return "AVX1009"
+	case errors.As(err, &compile):
+		return "AVX1010"
 	case errors.Is(err, log.ErrDiskFull):
 		return "AVX2014"
 	}

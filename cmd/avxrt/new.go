@@ -30,10 +30,15 @@ func (a *app) newVerb() *cobra.Command {
 or assemblyscript. All of it is inside of this program, so no network is needed. What is there already
 is not touched.`,
 		Example: "  avxrt new fraud --lang go\n  avxrt new fraud -l rust",
-		Args:    args(cobra.ExactArgs(1)),
+		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if lang == "" {
-				return chooseLanguage(cmd.Context(), args[0])
+			switch {
+			case len(args) == 0 && lang == "":
+				return chooseLanguage(cmd.Context(), "name a project and a language, for example:", "fraud")
+			case len(args) == 0:
+				return &usageError{fmt.Errorf("name the project, for example: avxrt new fraud --lang %s", lang)}
+			case lang == "":
+				return chooseLanguage(cmd.Context(), "name a language:", args[0])
 			}
 			return a.makeProject(cmd.Context(), args[0], build.Language(lang))
 		},
@@ -44,8 +49,8 @@ is not touched.`,
 }
 
 // chooseLanguage is the answer to a call without a language.
-func chooseLanguage(ctx context.Context, name string) error {
-	lines := []string{"name a language:"}
+func chooseLanguage(ctx context.Context, title, name string) error {
+	lines := []string{title}
 	for _, lang := range build.Languages() {
 		line := fmt.Sprintf("  avxrt new %s --lang %s", name, lang)
 		if r, err := checkTool(ctx, lang); err != nil {
@@ -76,9 +81,9 @@ func (a *app) makeProject(ctx context.Context, name string, lang build.Language)
 		return a.writeJSON(newReport{p.Dir, string(lang), p.Files, tool, p.Prepare})
 	}
 	fmt.Fprintf(a.out, "created %s/  %s\n", p.Dir, strings.Join(p.Files, "  "))
-	next := "cd " + p.Dir + " && avxrt build && avxrt test"
+	next := "cd " + p.Dir + " && avxrt dev"
 	if p.Prepare != "" {
-		next = "cd " + p.Dir + " && " + p.Prepare + " && avxrt build && avxrt test"
+		next = "cd " + p.Dir + " && " + p.Prepare + " && avxrt dev"
 	}
 	if tool.Found {
 		fmt.Fprintf(a.err, "toolchain: %s. Next: %s\n", tool.Version, next)

@@ -49,7 +49,7 @@ func list[T any](a *app, items []T, header string, row func(T) []string) error {
 }
 
 // counted writes a number of things: 1 event, 2 events.
-func counted(n int, thing string) string {
+func counted[N int | int64 | uint64](n N, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}

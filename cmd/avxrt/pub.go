@@ -93,7 +93,7 @@ func (a *app) pubFile(ctx context.Context, c *client.Client, f pubFlags) error {
 	p := &publisher{c: c, durability: f.durability, name: f.file, bar: a.progress(size)}
 	err := p.all(ctx, in)
 	p.bar.done()
-	fmt.Fprintf(a.out, "%d events published, %d of them there already, last seq %d\n", p.published, p.duplicates, p.lastSeq)
+	fmt.Fprintf(a.out, "%s published, %d of them there already, last seq %d\n", counted(p.published, "event"), p.duplicates, p.lastSeq)
 	return err
 }
 

@@ -89,7 +89,7 @@ is named. With --accept-loss the store is opened without what is missing at its 
 				if n := len(report.Damage); n > 0 {
 					return fmt.Errorf("%d places are damaged", n)
 				}
-				fmt.Fprintf(a.out, "whole: events %d to %d in %d chunks, %d other rows\n", report.From, report.To, report.Chunks, report.Rows)
+				fmt.Fprintf(a.out, "whole: events %d to %d in %s, %s\n", report.From, report.To, counted(report.Chunks, "chunk"), counted(report.Rows, "other row"))
 				if chain.subscriber == "" {
 					return nil
 				}
@@ -172,7 +172,7 @@ func (a *app) exportVerb() *cobra.Command {
 				})
 				bar.done()
 				if err == nil {
-					fmt.Fprintf(a.err, "%d events\n", n)
+					fmt.Fprintf(a.err, "%s\n", counted(n, "event"))
 				}
 				return err
 			})
@@ -218,7 +218,7 @@ longer file, leave out the lines that were done. To a running node, use pub.`,
 			bar := a.progress(size)
 			report, err := l.Import(cmd.Context(), &countingReader{in, bar}, nil)
 			bar.done()
-			fmt.Fprintf(a.out, "%d events appended, %d were there, %d of the host's own left out\n", report.Events, report.Duplicates, report.System)
+			fmt.Fprintf(a.out, "%s appended, %d were there, %d of the host's own left out\n", counted(report.Events, "event"), report.Duplicates, report.System)
 			return err
 		},
 	}

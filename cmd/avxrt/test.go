@@ -58,7 +58,7 @@ type casesFailed struct{ failed, all int }
 
 // Error says how many.
 func (e *casesFailed) Error() string {
-	return fmt.Sprintf("%d of %s failed; mend the handler or the case, and run avxrt test again", e.failed, plural(e.all, "case"))
+	return fmt.Sprintf("%d of %s failed; mend the handler or the case, and run avxrt test again", e.failed, counted(e.all, "case"))
 }
 
 func (a *app) test(ctx context.Context, args []string, f testFlags) (err error) {
@@ -122,7 +122,7 @@ func (a *app) test(ctx context.Context, args []string, f testFlags) (err error) 
 	case len(all) == 0:
 		return fmt.Errorf("no case matches --run %q", f.run)
 	}
-	fmt.Fprintf(a.err, "%s passed, each also with a fresh instance for every event. Next: avxrt run\n", plural(len(all), "case"))
+	fmt.Fprintf(a.err, "%s passed, each also with a fresh instance for every event. Next: avxrt run\n", counted(len(all), "case"))
 	return nil
 }
 
@@ -159,10 +159,10 @@ func (a *app) printResults(results []cases.Result) {
 	}
 	took := time.Duration(seconds * float64(time.Second)).Round(time.Millisecond)
 	if first := results[0]; failed == 0 {
-		fmt.Fprintf(a.out, "ok    %s  %s  (%s)  %v\n", first.File, plural(len(results), "case"), printable(strings.Join(names, ", ")), took)
+		fmt.Fprintf(a.out, "ok    %s  %s  (%s)  %v\n", first.File, counted(len(results), "case"), printable(strings.Join(names, ", ")), took)
 		return
 	}
-	fmt.Fprintf(a.out, "FAIL  %s  %d of %s  %v\n", results[0].File, failed, plural(len(results), "case"), took)
+	fmt.Fprintf(a.out, "FAIL  %s  %d of %s  %v\n", results[0].File, failed, counted(len(results), "case"), took)
 	for _, r := range results {
 		for _, p := range r.Problems {
 			at := ""
@@ -178,13 +178,6 @@ func (a *app) printResults(results []cases.Result) {
 			}
 		}
 	}
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // writeJSON prints one value for programs.

@@ -98,19 +98,27 @@ func (a *app) printEvent(ev *client.TracedEvent, children map[uint64][]*client.T
 	}
 }
 
+// waitingTimers is worded for one and for many.
+func waitingTimers(n int) string {
+	if n == 1 {
+		return "1 timer waits"
+	}
+	return fmt.Sprintf("%d timers wait", n)
+}
+
 func deliveryText(d *client.Delivery) string {
 	s := d.Outcome
 	if d.Emitted > 0 && d.Outcome == "emitted" {
 		s += fmt.Sprintf(" %d", d.Emitted)
 	}
 	if d.Attempts > 0 {
-		s += fmt.Sprintf(" after %d attempts", d.Attempts)
+		s += fmt.Sprintf(" after %s", counted(d.Attempts, "attempt"))
 	}
 	if d.Reason != "" {
 		s += ": " + d.Reason + ": " + d.Message
 	}
 	if d.Timers > 0 {
-		s += fmt.Sprintf(", %d timers wait", d.Timers)
+		s += ", " + waitingTimers(d.Timers)
 	}
 	return s
 }

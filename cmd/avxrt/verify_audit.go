@@ -61,10 +61,10 @@ func (a *app) verifyAudit(l *log.Log, dir, subscriber string, opts audit.Options
 		fmt.Fprintln(a.out, printable(f.String()))
 	}
 	if n := len(report.Findings); n > 0 {
-		return fmt.Errorf("the chain of %s and the log differ in %d places", subscriber, n)
+		return fmt.Errorf("the chain of %s and the log differ in %s", subscriber, counted(n, "place"))
 	}
-	fmt.Fprintf(a.out, "the chain of %s holds up to event %d: %d links, %d events as they were seen, %d redacted, %d left by retention, %d gaps\n",
-		subscriber, report.Last, report.Entries, report.Whole, report.Redacted, report.Left, report.Gaps)
+	fmt.Fprintf(a.out, "the chain of %s holds up to event %d: %s, %s as they were seen, %d redacted, %d left by retention, %s\n",
+		subscriber, report.Last, counted(report.Entries, "link"), counted(report.Whole, "event"), report.Redacted, report.Left, counted(report.Gaps, "gap"))
 	fmt.Fprintf(a.out, "Next: keep %d:%s elsewhere, and later avxrt verify %s --audit %s --expect %d:%s\n",
 		report.Entries, report.Link, dir, subscriber, report.Entries, report.Link)
 	return nil

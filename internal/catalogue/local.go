@@ -42,4 +42,14 @@ var local = []Entry{
 		"A write to the disk did not succeed, so the store can no longer promise what it promised and takes nothing more. Nothing that was acknowledged as durable is lost. Exit code 75.",
 		"Look after the disk (room, rights, dmesg) and start the node again.",
 	},
+	{
+		"AVX1009", "", "A compiler is missing",
+		"avxrt build or avxrt dev needs the tools of the project's language, and one of them is not on PATH, is too old, or cannot build WebAssembly. The module's file has not changed.",
+		"Install it by the command that the error names. avxrt build --check lists the tools of all languages.",
+	},
+	{
+		"AVX1010", "", "The compiler refused the sources",
+		"The handler has an error; the compiler told above where. The module's file has not changed, and a node runs on with it.",
+		"Correct the place that the compiler names, and build again. avxrt dev does so after every save.",
+	},
 }

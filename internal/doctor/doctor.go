@@ -76,12 +76,20 @@ func (e *exam) add(name string, state State, found, remedy string) {
 	e.checks = append(e.checks, Check{Name: name, State: state, Found: found, Remedy: remedy})
 }
 
+// counted writes a number of things: 1 event, 2 events.
+func counted[N int | uint64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // readManifest checks the manifest; without a good one the others look at the defaults.
 func (e *exam) readManifest() {
 	m, err := manifest.Load(e.Manifest, e.LookupEnv)
 	if err == nil {
 		e.manifest = m
-		e.add("manifest", OK, fmt.Sprintf("%s is fine: %d subscribers", e.Manifest, len(m.Subscribers)), "")
+		e.add("manifest", OK, fmt.Sprintf("%s is fine: %s", e.Manifest, counted(len(m.Subscribers), "subscriber")), "")
 		for _, c := range m.Cycles() {
 			e.add("manifest", Warn, c.String(), "see avxrt lint")
 		}

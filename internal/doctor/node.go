@@ -96,7 +96,7 @@ func (e *exam) running() {
 	case !n.Ready:
 		e.add("node", Warn, n.Node+" at "+e.Server+" is not ready: "+n.NotReady, "wait, or look at its log")
 	default:
-		e.add("node", OK, fmt.Sprintf("%s at %s is ready, %d events", n.Node, e.Server, n.Head), "")
+		e.add("node", OK, fmt.Sprintf("%s at %s is ready, %s", n.Node, e.Server, counted(n.Head, "event")), "")
 	}
 	if n.Version != e.Version {
 		theirs := n.Version

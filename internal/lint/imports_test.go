@@ -36,7 +36,7 @@ var allowed = map[string][]string{
 	"internal/trial":          {"abi", "router", "internal/sandbox"},
 	"internal/build":          {"internal/manifest"},
 	"sdk":                     {},
-	"internal/scaffold":       {"internal/build", "internal/manifest", "sdk"},
+	"internal/scaffold":       {"internal/build", "internal/manifest", "internal/reference", "sdk"},
 	"internal/cases":          {"abi", "internal/manifest", "internal/sandbox", "internal/trial"},
 	"log":                     {"abi", "internal/cloudevents"},
 	"internal/audit":          {"abi", "log"},

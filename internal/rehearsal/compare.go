@@ -79,6 +79,7 @@ type Comparison struct {
 // tally is what is collected of one generation.
 type tally struct {
 	fuel  []int64 // of the events that both handled
+	own   []int64 // of those that this one handled
 	took  []time.Duration
 	state map[string]Write // the last write of each key
 }
@@ -132,6 +133,9 @@ func (t *tally) add(s *Side, o Outcome, both bool) {
 	t.took = append(t.took, o.Took)
 	if both {
 		t.fuel = append(t.fuel, o.Fuel)
+	}
+	if o.End == Handled {
+		t.own = append(t.own, o.Fuel)
 	}
 	for _, w := range o.Writes {
 		t.state[string(w.Key)] = w

@@ -43,6 +43,8 @@ type Side struct {
 	Writes     int     `json:"writes"`
 	FuelP50    int64   `json:"fuel_p50"` // of the events that both handled
 	FuelP99    int64   `json:"fuel_p99"`
+	OwnFuelP50 int64   `json:"own_fuel_p50,omitempty"` // of the events that it handled, if none was handled by both
+	OwnFuelP99 int64   `json:"own_fuel_p99,omitempty"`
 	TookP50    float64 `json:"took_p50_seconds"`
 	TookP99    float64 `json:"took_p99_seconds"`
 }
@@ -72,6 +74,9 @@ func (k *Kind) add(d Difference) {
 // measure fills in the percentiles.
 func (s *Side) measure(t *tally) {
 	s.FuelP50, s.FuelP99 = percentile(t.fuel, 50), percentile(t.fuel, 99)
+	if len(t.fuel) == 0 {
+		s.OwnFuelP50, s.OwnFuelP99 = percentile(t.own, 50), percentile(t.own, 99)
+	}
 	s.TookP50, s.TookP99 = percentile(t.took, 50).Seconds(), percentile(t.took, 99).Seconds()
 }
 
@@ -187,9 +192,23 @@ func (r *Report) table(b *strings.Builder) {
 	row("time-outs", func(s *Side) string { return fmt.Sprint(s.TimeOuts) })
 	row("emits", func(s *Side) string { return fmt.Sprint(s.Emits) })
 	row("writes", func(s *Side) string { return fmt.Sprint(s.Writes) })
-	row("fuel p50 / p99", func(s *Side) string { return fmt.Sprintf("%d / %d", s.FuelP50, s.FuelP99) })
+	row("fuel p50 / p99", (*Side).fuel)
 	row("time p50 / p99", func(s *Side) string { return seconds(s.TookP50) + " / " + seconds(s.TookP99) })
 	_ = t.Flush() // a Builder takes everything
+	if r.Old.OwnFuelP99 > 0 || r.New.OwnFuelP99 > 0 {
+		b.WriteString("no event was handled by both, so fuel is of those that each handled\n")
+	}
+}
+
+// fuel is of the events that both handled, else of its own ones.
+func (s *Side) fuel() string {
+	switch {
+	case s.FuelP99 > 0:
+		return fmt.Sprintf("%d / %d", s.FuelP50, s.FuelP99)
+	case s.OwnFuelP99 > 0:
+		return fmt.Sprintf("%d / %d", s.OwnFuelP50, s.OwnFuelP99)
+	}
+	return "-"
 }
 
 func seconds(s float64) string {

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/tetratelabs/wazero"
 
@@ -60,8 +62,8 @@ type Engine struct {
 	held   atomic.Int64 // bytes of memory that instances hold
 	mu     struct {
 		sync.Mutex
-		loading map[string]*sync.Mutex // by digest: one compilation of a module at a time
-		modules map[*Module]struct{}
+		loading map[string]*sync.Mutex            // by digest: one compilation of a module at a time
+		modules map[weak.Pointer[Module]]struct{} // that are in use, or were not collected yet
 	}
 }
 
@@ -84,7 +86,7 @@ func NewEngine(_ context.Context, opts Options) (*Engine, error) {
 		return nil, errors.New("a CompileCommand needs a CacheDir, which is how it gives back what it made")
 	}
 	e.watch = newWatchdog(opts)
-	e.mu.loading, e.mu.modules = map[string]*sync.Mutex{}, map[*Module]struct{}{}
+	e.mu.loading, e.mu.modules = map[string]*sync.Mutex{}, map[weak.Pointer[Module]]struct{}{}
 	return e, nil
 }
 
@@ -109,16 +111,20 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.watch.close()
 	e.mu.Lock()
 	modules := e.mu.modules
-	e.mu.modules = map[*Module]struct{}{}
+	e.mu.modules = map[weak.Pointer[Module]]struct{}{}
 	e.mu.Unlock()
 	var errs []error
-	for m := range modules {
-		errs = append(errs, m.close(ctx))
+	for p := range modules {
+		if m := p.Value(); m != nil {
+			errs = append(errs, m.close(ctx))
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// Module is a loaded module, ready to be instantiated any number of times.
+// Module is a loaded module, ready to be instantiated any number of times. One that nothing
+// refers to any more, no instance either, is released by the garbage collector: wazero
+// unmaps machine code that way, so who swaps modules need not know when the last instance ends.
 type Module struct {
 	engine  *Engine
 	name    string
@@ -182,7 +188,8 @@ func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, e
 		return nil, errors.Join(refusal(name, firstLine(err.Error())), m.close(ctx))
 	}
 	e.mu.Lock()
-	e.mu.modules[m] = struct{}{}
+	maps.DeleteFunc(e.mu.modules, func(p weak.Pointer[Module], _ struct{}) bool { return p.Value() == nil })
+	e.mu.modules[weak.Make(m)] = struct{}{}
 	e.mu.Unlock()
 	return m, nil
 }
@@ -236,7 +243,7 @@ func (m *Module) Digest() string { return m.digest }
 // Close releases the module; its instances must be closed before.
 func (m *Module) Close(ctx context.Context) error {
 	m.engine.mu.Lock()
-	delete(m.engine.mu.modules, m)
+	delete(m.engine.mu.modules, weak.Make(m))
 	m.engine.mu.Unlock()
 	return m.close(ctx)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/avx-platform/avxrt/internal/build"
 	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/internal/reference"
 	"github.com/avx-platform/avxrt/sdk"
 )
 
@@ -108,6 +109,9 @@ func (r recipe) all(name string, lang build.Language) (map[string][]byte, error)
 			return nil, err
 		}
 	}
+	if files[schema], err = reference.Schema(); err != nil {
+		return nil, err
+	}
 	for place, file := range r.files {
 		if files[place], err = sdk.FS.ReadFile(file); err != nil {
 			return nil, err
@@ -121,6 +125,9 @@ func (r recipe) all(name string, lang build.Language) (map[string][]byte, error)
 	}
 	return files, nil
 }
+
+// schema is what the first line of the manifest names: editors check and complete by it.
+const schema = "avxrt.schema.json"
 
 // lock pins the packages that npm installs, with their digests.
 const lock = "package-lock.json"

@@ -39,7 +39,7 @@ func TestNew(t *testing.T) {
 					t.Errorf("%s has %s in it", file, left)
 				}
 			}
-			for _, want := range []string{"README.md", ".gitignore", "avxrt.toml", "fraud-2.avx.toml"} {
+			for _, want := range []string{"README.md", ".gitignore", "avxrt.toml", "avxrt.schema.json", "fraud-2.avx.toml"} {
 				if !slices.Contains(p.Files, want) {
 					t.Errorf("%s is not among %v", want, p.Files)
 				}

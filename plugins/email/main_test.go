@@ -21,7 +21,7 @@ func TestCompose(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := avx.Emitted{Topic: effect, Key: "order-7", Data: `{"to":"Ada@example.com","subject":"Your order 7",` +
-		`"text":"Thank you for your order 7.\u000a\u000a  2 x MUG \"TALL\"  5.00\u000a  1 x GIFT  0.00\u000a\u000aTotal: 5.00\u000a"}`}
+		`"text":"Thank you for your order 7.\n\n  2 x MUG \"TALL\"  5.00\n  1 x GIFT  0.00\n\nTotal: 5.00\n"}`}
 	if len(f.Emits) != 1 || f.Emits[0] != want {
 		t.Fatalf("got  %+v\nwant %+v", f.Emits, want)
 	}

@@ -38,7 +38,7 @@ static int64_t stock(const name_buf *sku) { return avx_get_int(stock_key(sku), a
 
 /* ---- an order ------------------------------------------------------------------------ */
 
-typedef struct { name_buf order; avx_str lines; } order;
+typedef struct { name_buf order; avx_str lines, key; } order; /* key: of what is emitted */
 typedef struct { name_buf sku; int64_t qty; } line;
 
 /* read_order finds the parts of an order, whatever their order in the text, and checks that
@@ -88,7 +88,7 @@ static void add(avx_str key, int64_t delta) {
 }
 
 static void emit(const char *topic, const order *o, const avx_buf *data) {
-    int32_t status = data->full ? AVX_TOO_LARGE : avx_emit(avx_slice(topic, avx_len(topic)), text(&o->order), avx_done(data));
+    int32_t status = data->full ? AVX_TOO_LARGE : avx_emit(avx_slice(topic, avx_len(topic)), o->key, avx_done(data));
     if (status == AVX_DENIED) avx_fail(AVX_REJECT, "an emit was denied: grant inventory.** in the manifest's emits");
     else if (status < 0) avx_fail(AVX_REJECT, "an emit was refused: too large or over the quota");
 }
@@ -250,6 +250,7 @@ static void handle(const avx_event *ev) {
     if (avx_eq(ev->topic, "stock.received")) { receive(ev->data); return; }
     why = read_order(ev->data, &o);
     if (why) { avx_fail(AVX_REJECT, why); return; }
+    o.key = ev->key.n ? ev->key : text(&o.order);
     if (avx_eq(ev->topic, "orders.created")) reserve(&o);
     else if (avx_eq(ev->topic, "orders.cancelled")) release(&o);
     else avx_fail(AVX_SKIP, "a topic that inventory does not know");

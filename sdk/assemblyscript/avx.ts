@@ -1205,6 +1205,17 @@ function whole(p: usize, n: i32): bool {
   return true;
 }
 
+/** What stands behind the backslash of a character that has a short form, 0 if it has none. */
+function brief(c: u8): u8 {
+  switch (c) {
+    case 0x0a: return 0x6e; // n
+    case 0x0d: return 0x72; // r
+    case 0x09: return 0x74; // t
+    case 0x22: case 0x5c: return c;
+  }
+  return 0;
+}
+
 /** Checks what stands behind a backslash and gives its last byte, 0 if it is no escape. */
 function escape(p: usize, stop: usize): usize {
   if (p >= stop) return 0;
@@ -1314,8 +1325,8 @@ export class JSONWriter {
     let b = this.buf, more = 0, from = b.ptr + start, n = b.length - start;
     for (let i = 0; i < n; i++) {
       let c = load<u8>(from + i);
-      if (c < 0x20) more += 5;
-      else if (c == 0x22 || c == 0x5c) more++;
+      if (brief(c)) more++;
+      else if (c < 0x20) more += 5;
     }
     if (more == 0) return;
     let to = b.reserve(more) + more;
@@ -1323,15 +1334,16 @@ export class JSONWriter {
     b.length += more;
     for (let i = n - 1; i >= 0; i--) {
       let c = load<u8>(from + i);
-      if (c < 0x20) {
+      let letter = brief(c);
+      if (c < 0x20 && !letter) {
         to -= 6;
         store<u32>(to, 0x3030755c); // \\u00
         store<u8>(to, 0x30 + (c >> 4), 4);
         store<u8>(to, (c & 15) < 10 ? 0x30 + (c & 15) : 0x57 + (c & 15), 5);
         continue;
       }
-      store<u8>(--to, c);
-      if (c == 0x22 || c == 0x5c) store<u8>(--to, 0x5c);
+      store<u8>(--to, letter ? letter : c);
+      if (letter) store<u8>(--to, 0x5c);
     }
   }
 

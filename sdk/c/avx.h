@@ -202,7 +202,8 @@ static inline void avx_putj(avx_buf *b, avx_str s) {
     avx_put(b, "\"", 1);
     for (i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c == '"' || c == '\\') { char e[2]; e[0] = '\\'; e[1] = (char)c; avx_put(b, e, 2); }
+        char brief = c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c == '"' || c == '\\' ? (char)c : 0;
+        if (brief) { char e[2]; e[0] = '\\'; e[1] = brief; avx_put(b, e, 2); }
         else if (c < 0x20) { char e[6] = {'\\', 'u', '0', '0', 0, 0}; e[4] = hex[c >> 4]; e[5] = hex[c & 15]; avx_put(b, e, 6); }
         else avx_put(b, &c, 1);
     }

@@ -285,6 +285,9 @@ impl<const N: usize> Buf<N> {
         for &c in s {
             match c {
                 b'"' | b'\\' => self.put(&[b'\\', c]),
+                b'\n' => self.put(b"\\n"),
+                b'\r' => self.put(b"\\r"),
+                b'\t' => self.put(b"\\t"),
                 0..=0x1f => self.put(&[b'\\', b'u', b'0', b'0', HEX[(c >> 4) as usize], HEX[(c & 15) as usize]]),
                 _ => self.put(&[c]),
             };
