@@ -59,11 +59,15 @@ manifest:10:35: limits.memory: "16MB" is no size; write it like 16MiB, between 6
 // TestTablesOfAnotherShape: a table where a list of them belongs, and other things in place of tables.
 func TestTablesOfAnotherShape(t *testing.T) {
 	for text, want := range map[string]string{
-		"[subscriber]\nname = \"a\"\n":               `manifest:1:2: subscriber: { … } is a table, not a list of tables; write [[subscriber]] with two brackets`,
-		"subscriber = 1\n":                           `manifest:1:1: subscriber: 1 is an integer, not a list of tables; write [[subscriber]] and its keys below`,
-		"node = [1]\n":                               `manifest:1:1: node: [ … ] is a list, not a table; write node = { … }`,
-		"[[subscriber]]\nname = Fraud\n":             `manifest:2:8: subscriber.name: expected value but found "Fraud" instead; write it in quotes: "Fraud"`,
-		"subscriber = [{ name = 1 }]\nnode.id = [1]": `manifest:1:17: name: 1 is an integer, not a string; write it in quotes: name = "1"`,
+		"[subscriber]\nname = \"a\"\n":                  `manifest:1:2: subscriber: { … } is a table, not a list of tables; write [[subscriber]] with two brackets`,
+		"subscriber = 1\n":                              `manifest:1:1: subscriber: 1 is an integer, not a list of tables; write [[subscriber]] and its keys below`,
+		"node = [1]\n":                                  `manifest:1:1: node: [ … ] is a list, not a table; write node = { … }`,
+		"[[subscriber]]\nname = Fraud\n":                `manifest:2:8: subscriber.name: expected value but found "Fraud" instead; write it in quotes: "Fraud"`,
+		"[plugins]\nwatch = yes\n":                      `plugins.watch: expected value but found "yes" instead; use true or false`,
+		"[[subscriber]]\nretry = { attempts = five }\n": `retry.attempts: expected value but found "five" instead; write a number`,
+		"[log]\nmin_free = 10MiB\n":                     `; if it is a size, a time or a count, write it in quotes: "16MiB", "10s", "50M"`,
+		"[[subscriber]]\nlimits = { time = 5s }\n":      `; if it is a size, a time or a count, write it in quotes: "16MiB", "10s", "50M"`,
+		"subscriber = [{ name = 1 }]\nnode.id = [1]":    `manifest:1:17: name: 1 is an integer, not a string; write it in quotes: name = "1"`,
 	} {
 		if _, err := manifest.Parse([]byte(text), ".", none); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\ngot  %v\nwant %s", text, err, want)

@@ -116,6 +116,23 @@ func decode(r *report, text []byte, words *vocabulary, at map[string]position, s
 // bareWord is what the library says of a value that is a word without quotes.
 var bareWord = regexp.MustCompile(`^expected value but found "([^"]+)" instead`)
 
+// bareUnit is what the library says of a number with a unit and without quotes.
+var bareUnit = regexp.MustCompile(`^expected a (top-level item|comma|value|inline table).* got '[A-Za-z.]' instead`)
+
+// bareHint says how a word is written that stands in place of a key's value.
+func bareHint(known, word string) string {
+	for _, k := range keyTable {
+		switch {
+		case k.Path != known:
+		case k.Type == Switch:
+			return "use true or false"
+		case k.Type == Integer || k.Type == Number:
+			return "write a number"
+		}
+	}
+	return fmt.Sprintf("write it in quotes: %q", cut(word))
+}
+
 func addParseError(r *report, err error) {
 	var pe toml.ParseError
 	if !errors.As(err, &pe) {
@@ -126,8 +143,11 @@ func addParseError(r *report, err error) {
 	if reason == "" {
 		reason = pe.Error()
 	}
-	if m := bareWord.FindStringSubmatch(reason); m != nil {
-		hint = fmt.Sprintf("write it in quotes: %q", cut(m[1]))
+	switch m := bareWord.FindStringSubmatch(reason); {
+	case m != nil:
+		hint = bareHint(pe.LastKey, m[1])
+	case bareUnit.MatchString(reason):
+		hint = `if it is a size, a time or a count, write it in quotes: "16MiB", "10s", "50M"`
 	}
 	r.add(position{pe.Position.Line, max(pe.Position.Col, 1)}, pe.LastKey, hint, "%s", reason)
 }
