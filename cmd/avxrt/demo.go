@@ -77,7 +77,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 		return lookup(key)
 	}
 	m, err := manifest.Parse(demoManifest, ".", a.lookup)
-	if err != nil {
+	if err := errors.Join(err, manifest.CheckEnviron(os.Environ())); err != nil {
 		return err
 	}
 	d := &demo{app: a, flags: f, data: data, events: shop.Generate(shop.Options{Seed: f.seed, Orders: f.orders, Requests: f.requests, Poison: true})}

@@ -61,6 +61,9 @@ func (a *app) dev(ctx context.Context, dir string, f devFlags) error {
 	if !exists(path) {
 		return fmt.Errorf("there is no %s; avxrt new NAME --lang LANGUAGE makes a project", path)
 	}
+	if err := manifest.CheckEnviron(os.Environ()); err != nil {
+		return err
+	}
 	data := filepath.Join(home, "data")
 	if f.data != "" {
 		if data, err = filepath.Abs(f.data); err != nil {

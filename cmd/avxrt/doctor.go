@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,7 @@ Exit code 0: a node would run; there may be warnings. 1: it would not.`,
 				return err
 			}
 			opts := doctor.Options{
-				Manifest: "avxrt.toml", LookupEnv: a.lookup, Client: c, Server: a.serverName(), Version: version, CompileCommand: compileCommand(),
+				Manifest: "avxrt.toml", LookupEnv: a.lookup, Environ: os.Environ(), Client: c, Server: a.serverName(), Version: version, CompileCommand: compileCommand(),
 			}
 			if len(args) > 0 {
 				opts.Manifest, opts.Named = args[0], true

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +22,7 @@ func (a *app) lintVerb() *cobra.Command {
 			if len(args) > 0 {
 				path = args[0]
 			}
-			m, err := manifest.Load(path, a.lookup)
+			m, err := a.loadManifest(path)
 			if err != nil {
 				return err
 			}
@@ -34,4 +36,10 @@ func (a *app) lintVerb() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// loadManifest reads and checks the manifest at path and the environment that is laid over it.
+func (a *app) loadManifest(path string) (*manifest.Manifest, error) {
+	m, err := manifest.Load(path, a.lookup)
+	return m, errors.Join(manifest.CheckEnviron(os.Environ()), err)
 }

@@ -53,7 +53,7 @@ systemd, Type=notify and Type=notify-reload work.`,
 			if len(args) > 0 {
 				path = args[0]
 			}
-			m, err := manifest.Load(path, a.lookup)
+			m, err := a.loadManifest(path)
 			if err != nil {
 				return err
 			}

@@ -36,6 +36,7 @@ type Options struct {
 	Manifest  string // path; need not exist unless Named
 	Named     bool   // somebody named that manifest, so it must be there
 	LookupEnv manifest.LookupEnv
+	Environ   []string       // as of os.Environ; variables that are no settings are told
 	Client    *client.Client // of the node that may run
 	Server    string         // its address, for people
 	Version   string         // of this program
@@ -86,6 +87,11 @@ func counted[N int | uint64](n N, thing string) string {
 
 // readManifest checks the manifest; without a good one the others look at the defaults.
 func (e *exam) readManifest() {
+	if err := manifest.CheckEnviron(e.Environ); err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			e.add("environment", Fail, line, "unset or correct the variable")
+		}
+	}
 	m, err := manifest.Load(e.Manifest, e.LookupEnv)
 	if err == nil {
 		e.manifest = m

@@ -18,6 +18,8 @@ type builder struct {
 	dir string
 	env LookupEnv
 	at  map[string]position
+
+	told map[string]bool // paths of values of another type: there is no more to say of them
 }
 
 // subscriberName keeps names fit for file names, metric labels and event ids.
@@ -86,6 +88,9 @@ func (b *builder) path(s source) string {
 
 // bad reports key, which stands in the file unless the environment set it.
 func (b *builder) bad(key, hint, format string, args ...any) {
+	if b.told[key] {
+		return
+	}
 	shown := key[strings.LastIndexByte(key, ']')+1:]
 	if b.env != nil {
 		if _, ok := b.env(envKey(key)); ok {

@@ -8,7 +8,8 @@
 //   - Bounds: text over 256 KiB, nesting over 16 or keys with more than 16 dots are
 //     refused before the TOML library sees them; it needs gigabytes for a hostile 40 KB.
 //   - The environment sets every key outside of [[…]] tables: AVXRT_HTTP_LISTEN stands
-//     for http.listen and wins over the file.
+//     for http.listen and wins over the file. CheckEnviron refuses variables that look like
+//     one of these and are none.
 //   - Paths in a Manifest are absolute: those of the file were relative to the file's
 //     folder, those of the environment to the working directory.
 //

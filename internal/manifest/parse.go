@@ -6,9 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -75,16 +75,10 @@ func parse(text []byte, file, dir string, env LookupEnv) (*Manifest, error) {
 		return nil, r.err()
 	}
 	manifestWords.check(r, places)
+	b := &builder{report: r, dir: dir, env: env, at: positions(places)}
 	var in raw
-	if _, err := toml.Decode(string(text), &in); err != nil {
-		addParseError(r, err, places)
+	if b.told, err = decode(r, text, &manifestWords, b.at, &in); err != nil {
 		return nil, r.err()
-	}
-	b := &builder{report: r, dir: dir, env: env, at: map[string]position{}}
-	for _, p := range places {
-		if _, seen := b.at[p.path]; !seen {
-			b.at[p.path] = p.at
-		}
 	}
 	m := b.build(&in)
 	if err := r.err(); err != nil {
@@ -93,36 +87,69 @@ func parse(text []byte, file, dir string, env LookupEnv) (*Manifest, error) {
 	return m, nil
 }
 
-func addParseError(r *report, err error, places []place) {
+// positions returns where each path is first.
+func positions(places []place) map[string]position {
+	at := make(map[string]position, len(places))
+	for _, p := range places {
+		if _, seen := at[p.path]; !seen {
+			at[p.path] = p.at
+		}
+	}
+	return at
+}
+
+// decode fills shapes from a text and returns the paths of the values that have another type.
+// They are reported, and so is a text that is not TOML, for which there is an error.
+func decode(r *report, text []byte, words *vocabulary, at map[string]position, shapes ...any) (told map[string]bool, err error) {
+	var tree map[string]any
+	if _, err := toml.Decode(string(text), &tree); err != nil {
+		addParseError(r, err)
+		return nil, err
+	}
+	f := &filler{report: r, words: words, at: at, told: map[string]bool{}}
+	for _, shape := range shapes {
+		f.fill("", "", tree, reflect.ValueOf(shape).Elem())
+	}
+	return f.told, nil
+}
+
+// bareWord is what the library says of a value that is a word without quotes.
+var bareWord = regexp.MustCompile(`^expected value but found "([^"]+)" instead`)
+
+// bareUnit is what the library says of a number with a unit and without quotes.
+var bareUnit = regexp.MustCompile(`^expected a (top-level item|comma|value|inline table).* got '[A-Za-z.]' instead`)
+
+// bareHint says how a word is written that stands in place of a key's value.
+func bareHint(known, word string) string {
+	for _, k := range keyTable {
+		switch {
+		case k.Path != known:
+		case k.Type == Switch:
+			return "use true or false"
+		case k.Type == Integer || k.Type == Number:
+			return "write a number"
+		}
+	}
+	return fmt.Sprintf("write it in quotes: %q", cut(word))
+}
+
+func addParseError(r *report, err error) {
 	var pe toml.ParseError
 	if !errors.As(err, &pe) {
-		addTypeError(r, strings.TrimPrefix(err.Error(), "toml: "), places)
+		r.add(position{}, "", "", "%s", strings.TrimPrefix(err.Error(), "toml: "))
 		return
 	}
-	reason := pe.Message
+	reason, hint := pe.Message, ""
 	if reason == "" {
 		reason = pe.Error()
 	}
-	r.add(position{pe.Position.Line, max(pe.Position.Col, 1)}, pe.LastKey, "", "%s", reason)
-}
-
-// typeError is how the library words a value of the wrong type; it has no other form.
-var typeError = regexp.MustCompile(`^line (\d+) \(last key "(.*)"\): (.*)$`)
-
-func addTypeError(r *report, text string, places []place) {
-	m := typeError.FindStringSubmatch(text)
-	if m == nil {
-		r.add(position{}, "", "", "%s", text)
-		return
+	switch m := bareWord.FindStringSubmatch(reason); {
+	case m != nil:
+		hint = bareHint(pe.LastKey, m[1])
+	case bareUnit.MatchString(reason):
+		hint = `if it is a size, a time or a count, write it in quotes: "16MiB", "10s", "50M"`
 	}
-	line, _ := strconv.Atoi(m[1])
-	at := position{line, 1}
-	for _, p := range places {
-		if p.at.line == line && p.known == m[2] {
-			at = p.at
-		}
-	}
-	r.add(at, m[2], "", "%s", m[3])
+	r.add(position{pe.Position.Line, max(pe.Position.Col, 1)}, pe.LastKey, hint, "%s", reason)
 }
 
 // check refuses keys that the file does not have in this version.

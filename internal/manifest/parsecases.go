@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/BurntSushi/toml"
-
 	"github.com/avx-platform/avxrt/abi"
 )
 
@@ -27,21 +25,21 @@ func parseCases(text []byte, file, dir string) (*Cases, error) {
 		return nil, r.err()
 	}
 	caseWords.check(r, places)
+	at := positions(places)
 	var in rawCases
 	var rules rawSubscriber
-	for _, into := range []any{&in, &rules} {
-		if _, err := toml.Decode(string(text), into); err != nil {
-			addParseError(r, err, places)
-			return nil, r.err()
+	told, err := decode(r, text, &caseWords, at, &in, &rules)
+	if err != nil {
+		return nil, r.err()
+	}
+	b := &caseBuilder{builder{report: r, dir: dir, at: at, told: told}}
+	for _, p := range places {
+		if _, seen := at[top+"."+p.path]; !seen {
+			at[top+"."+p.path] = p.at
 		}
 	}
-	b := &caseBuilder{builder: builder{report: r, dir: dir, at: map[string]position{}}}
-	for _, p := range places {
-		for _, key := range []string{p.path, top + "." + p.path} {
-			if _, seen := b.at[key]; !seen {
-				b.at[key] = p.at
-			}
-		}
+	for path := range maps.Clone(told) {
+		told[top+"."+path] = true
 	}
 	c := b.build(&in, &rules)
 	if err := r.err(); err != nil {
@@ -50,12 +48,8 @@ func parseCases(text []byte, file, dir string) (*Cases, error) {
 	return c, nil
 }
 
-// caseBuilder turns the raw shape into Cases. The [[case.event]] tables are numbered through
-// the whole file, and so are the [[case.event.emits]].
-type caseBuilder struct {
-	builder
-	events, emits int
-}
+// caseBuilder turns the raw shape into Cases.
+type caseBuilder struct{ builder }
 
 func (b *caseBuilder) build(in *rawCases, rules *rawSubscriber) *Cases {
 	c := &Cases{File: b.file, Dir: b.dir, Rules: defaultSubscriber()}
@@ -67,7 +61,7 @@ func (b *caseBuilder) build(in *rawCases, rules *rawSubscriber) *Cases {
 	if in.Module != nil {
 		c.Module = b.path(source{value: *in.Module})
 	}
-	if c.Module == "" {
+	if c.Module == "" && !b.told["module"] && !b.told["manifest"] {
 		b.add(position{1, 1}, "", `write module = "plugins/hello.wasm", or manifest = "avxrt.toml" and subscriber = "hello"`, "no module is named")
 	}
 	if c.Rules.Name == "" {
@@ -78,7 +72,7 @@ func (b *caseBuilder) build(in *rawCases, rules *rawSubscriber) *Cases {
 		c.Rules.Emits = b.patterns(top+".emits", rules.Emits)
 	}
 	c.Rules.Config = over(c.Rules.Config, rules.Config)
-	if len(in.Cases) == 0 {
+	if len(in.Cases) == 0 && !b.told["case"] {
 		b.add(position{1, 1}, "", "write one: [[case]] and below it [[case.event]]", "there is no case")
 	}
 	seen := map[string]bool{}
@@ -134,8 +128,7 @@ func (b *caseBuilder) one(at string, in *rawCase) Case {
 	for i := range in.Events {
 		key := at + ".event" // they are written as one list
 		if _, ok := b.at[key]; !ok {
-			key = fmt.Sprintf("case.event[%d]", b.events)
-			b.events++
+			key = fmt.Sprintf("%s[%d]", key, i)
 		}
 		c.Events = append(c.Events, b.event(key, &in.Events[i]))
 	}
@@ -198,8 +191,7 @@ func (b *caseBuilder) want(at string, in *rawCaseEvent) Want {
 	for i := range in.Emits {
 		key := at + ".emits"
 		if _, ok := b.at[key]; !ok {
-			key = fmt.Sprintf("case.event.emits[%d]", b.emits)
-			b.emits++
+			key = fmt.Sprintf("%s[%d]", key, i)
 		}
 		w.Emits = append(w.Emits, b.wantEmit(key, &in.Emits[i]))
 	}

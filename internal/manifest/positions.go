@@ -46,7 +46,7 @@ type scanner struct {
 	line   int
 	start  int // of the current line
 	places []place
-	tables map[string]int // how many [[…]] of each name were seen
+	tables map[string]int // how many [[…]] of each path were seen
 	path   string         // of the table that the next key belongs to
 	known  string
 }
@@ -131,12 +131,28 @@ func (sc *scanner) header() error {
 		}
 		sc.at++
 	}
-	sc.path, sc.known = key, key
-	if list {
-		sc.path = fmt.Sprintf("%s[%d]", key, sc.tables[key])
-		sc.tables[key]++
-	}
+	sc.path, sc.known = sc.indexed(key, list), key
 	return sc.record(sc.path, sc.known, at)
+}
+
+// indexed returns the path of a header, in which the tables around it have the index of the
+// last one of them.
+func (sc *scanner) indexed(key string, list bool) string {
+	path, rest, more := "", key, true
+	for more {
+		var part string
+		part, rest, more = strings.Cut(rest, ".")
+		path = join(path, part)
+		n := sc.tables[path]
+		switch {
+		case !more && list:
+			sc.tables[path]++
+			path = fmt.Sprintf("%s[%d]", path, n)
+		case n > 0:
+			path = fmt.Sprintf("%s[%d]", path, n-1)
+		}
+	}
+	return path
 }
 
 func btoi(b bool) int {

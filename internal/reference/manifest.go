@@ -16,7 +16,8 @@ an impossible value is an error with line, column and remedy, all of them at onc
 takes a changed manifest by itself, whole or not at all.
 
 A key outside of ` + "`[[…]]`" + ` is set by, in this order: a variable of the environment (` + "`AVXRT_HTTP_LISTEN`" + ` for ` + "`http.listen`" + `), the file, the
-default. Relative paths of the file are relative to its folder, those of the environment to the working directory.
+default. A variable that names a table and no key of it (` + "`AVXRT_LOG_DURABILTY`" + `) is an error as well.
+Relative paths of the file are relative to its folder, those of the environment to the working directory.
 
 The first line ` + "`#:schema avxrt.schema.json`" + ` lets editors check and complete it: ` + "`avxrt generate schema > avxrt.schema.json`" + `.
 

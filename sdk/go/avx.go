@@ -44,8 +44,33 @@ const (
 	Unsupported Status = -10
 )
 
-// Error gives the number; docs/abi.md says what each means.
-func (s Status) Error() string { return "the host answered " + strconv.Itoa(int(s)) }
+// Error says what was refused and, where the manifest can help, what to change in it. These
+// are the words of the other SDKs.
+func (s Status) Error() string {
+	switch s {
+	case NotFound:
+		return "not found"
+	case Invalid:
+		return "the host takes the call for invalid: look at its topic, key and sizes"
+	case TooLarge:
+		return "too large for the host"
+	case Denied:
+		return "the host denied it: grant the topic in the manifest's emits"
+	case Quota:
+		return "over a quota of this event (limits)"
+	case Conflict:
+		return "version conflict"
+	case Unavailable:
+		return "unavailable now"
+	case ReadOnly:
+		return "this call may only read"
+	case NoEvent:
+		return "no event is in hand: handlers alone may do this"
+	case Unsupported:
+		return "this host does not have it"
+	}
+	return "the host answered " + strconv.Itoa(int(s))
+}
 
 func check(n int32) error {
 	if n < 0 {
