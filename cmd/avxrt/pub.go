@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -71,8 +72,11 @@ func (a *app) pubOne(ctx context.Context, c *client.Client, topic string, f pubF
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "%s  seq %d  id %s  %s\n", topic, r.Seq, r.ID, r.Durability)
-	return err
+	if _, err = fmt.Fprintf(a.out, "%s  seq %d  id %s  %s\n", topic, r.Seq, r.ID, r.Durability); err != nil {
+		return err
+	}
+	a.tellUnwanted(ctx, c, topic)
+	return nil
 }
 
 // pubFile publishes a file in batches that fit into one request.
@@ -81,7 +85,9 @@ func (a *app) pubFile(ctx context.Context, c *client.Client, f pubFlags) error {
 	var size int64
 	if f.file != "-" {
 		file, err := os.Open(f.file)
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w; name a file of CloudEvents as JSON, one a line, or - for standard input", err)
+		} else if err != nil {
 			return err
 		}
 		defer file.Close()
@@ -93,7 +99,7 @@ func (a *app) pubFile(ctx context.Context, c *client.Client, f pubFlags) error {
 	p := &publisher{c: c, durability: f.durability, name: f.file, bar: a.progress(size)}
 	err := p.all(ctx, in)
 	p.bar.done()
-	fmt.Fprintf(a.out, "%s published, %d of them there already, last seq %d\n", counted(p.published, "event"), p.duplicates, p.lastSeq)
+	fmt.Fprintf(a.out, "%s published: %d new, %d there already, last seq %d\n", counted(p.published, "event"), p.published-p.duplicates, p.duplicates, p.lastSeq)
 	return err
 }
 
@@ -164,7 +170,7 @@ func (p *publisher) flush(ctx context.Context) error {
 			line = p.lines[*problem.Event]
 			return fmt.Errorf("%s:%d: %w (lines %d to %d are not published; mend it and publish the file again)", p.name, line, err, p.lines[0], p.lines[len(p.lines)-1])
 		}
-		return fmt.Errorf("%s:%d: %w", p.name, p.lines[0], err)
+		return fmt.Errorf("%s:%d: %w; run it again: what is there already is not appended twice", p.name, p.lines[0], err)
 	}
 	for _, r := range receipts {
 		p.lastSeq = max(p.lastSeq, r.Seq)
