@@ -64,9 +64,9 @@ func (s *subscription) idle(ctx context.Context, order delivery.Order) bool {
 		return s.stop(err)
 	}
 	at := s.short(s.reader.Position())
-	s.machine.Finish(now(), delivery.Outcome{Reached: at})
-	if at >= s.stored+cursorStep {
-		if _, err := s.commit(&log.Commit{To: at}); err != nil {
+	verdict := s.machine.Finish(now(), delivery.Outcome{Reached: at})
+	if at >= s.stored+cursorStep || len(verdict.Parked) > 0 {
+		if _, err := s.commit(s.verdictCommit(verdict, nil)); err != nil {
 			return s.refused(err)
 		}
 	}
@@ -328,9 +328,14 @@ func (s *subscription) refused(err error) bool {
 		s.moved()
 	}
 	s.stored, s.fence, s.version, s.past = at.Next, at.Fence, at.version, at.past
-	s.machine.Refused(at.start(false))
+	rows := parkedRows(s.machine.Refused(at.start(false)))
 	s.discard()
 	s.closeReader()
+	if len(rows) > 0 {
+		if _, err := s.commit(&log.Commit{To: s.stored, Parked: rows}); err != nil {
+			return s.refused(err)
+		}
+	}
 	return true
 }
 

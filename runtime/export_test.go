@@ -1,7 +1,12 @@
 package runtime
 
+import "github.com/avx-platform/avxrt/abi"
+
 // OnBuildStep makes f be called behind each commit of a state version that is being built.
 func OnBuildStep(o *Options, f func()) { o.onBuildStep = f }
+
+// Partition returns which of n partitions an event belongs to.
+func Partition(key string, seq abi.Seq, n int) int { return partition(key, seq, n) }
 
 // LoadedModules returns how many modules are in memory.
 func LoadedModules(r *Runtime) (n int) {

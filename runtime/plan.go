@@ -83,10 +83,22 @@ func readInside(dir, name string) ([]byte, error) {
 	return wasm, err
 }
 
+// errStale says that a plan was built for what a subscriber does not run any more.
+var errStale = errors.New("a subscriber came to another state version meanwhile")
+
 // adopt makes p what runs: new subscribers are attached and started, gone ones end at an
 // event boundary, changed ones get a new generation. The cursors of new subscribers and all
 // new generations are durable before it returns.
+//
+// It returns errStale where a subscriber came to another state version while p was built.
 func (r *Runtime) adopt(ctx context.Context, p *plan) error {
+	r.switching.Lock()
+	defer r.switching.Unlock()
+	for name, c := range p.choices {
+		if s := r.subscription(name); s != nil && s.latest().version != c.version {
+			return errStale
+		}
+	}
 	places := map[string][]position{}
 	for i := range p.manifest.Subscribers {
 		spec := &p.manifest.Subscribers[i]
@@ -140,9 +152,6 @@ func (r *Runtime) give(c choice, number int, places []position) error {
 	s.crew.settleRefusal(c)
 	if c.fresh {
 		s.count(func(st *SubscriberStatus) { st.Refused++ })
-	}
-	if c.move != nil && s.latest().version == c.move.gen.version {
-		c.move = nil // it came there while the plan was built
 	}
 	s.crew.offerMove(c.move)
 	if number == 0 { // what it has stays, or came back while the plan was built
@@ -314,11 +323,13 @@ func (r *Runtime) reload(ctx context.Context, by change) error {
 		r.opts.Logger.Warn("these settings take effect after a restart", "keys", restart)
 		m.Node, m.HTTP = old.Node, old.HTTP
 	}
-	p, err := r.build(ctx, m, by)
-	if err != nil {
-		return err
+	var p *plan
+	for err = errStale; err == errStale; {
+		if p, err = r.build(ctx, m, by); err == nil {
+			err = r.adopt(ctx, p)
+		}
 	}
-	if err := r.adopt(ctx, p); err != nil {
+	if err != nil {
 		return err
 	}
 	for i := range m.Subscribers {

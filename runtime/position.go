@@ -142,7 +142,7 @@ func (s *subscription) condemn(v delivery.Verdict) bool {
 // mark writes down, durably, that an attempt of ev begins.
 func (s *subscription) mark(ev *abi.Event) error {
 	row := s.machine.Mark(ev.Key, ev.Seq, ev.Version)
-	_, err := s.commitAs(&log.Commit{To: s.stored, Parked: parkedRows([]delivery.ParkedChange{row})}, log.Durable)
+	_, err := s.commitAs(&log.Commit{To: s.machine.Cursor(), Parked: parkedRows([]delivery.ParkedChange{row})}, log.Durable)
 	if err != nil {
 		return fmt.Errorf("mark event %d: %w", ev.Seq, err)
 	}

@@ -36,6 +36,7 @@ type Runtime struct {
 	clockStopped atomic.Bool // as last said in the log
 
 	planning  sync.Mutex   // one plan is built at a time
+	switching sync.Mutex   // a subscriber changes its state version, or a plan is adopted; before mu
 	shadowing sync.RWMutex // read-locked while a guest runs outside of plans and subscriptions
 
 	mu struct {

@@ -244,6 +244,8 @@ func (c *crew) perform(ctx context.Context, m *stateMove, at abi.Seq) error {
 	case moveRebuild:
 		build, err = c.rebuildTo(ctx, m, at)
 	}
+	c.r.switching.Lock()
+	defer c.r.switching.Unlock()
 	if err != nil || m.refusal() != "" || !m.wanted() {
 		return err
 	}

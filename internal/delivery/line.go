@@ -187,7 +187,9 @@ func (m *Machine) Pass(key string) Passing {
 
 // Mark says which row to write, durably, before the event at seq is run, where the order
 // asked for it ([Order.Mark]): if the process does not live to see the end of the run, the
-// row is what tells the next one.
+// row is what tells the next one. For an event of the log [Machine.Cursor], which is to be
+// written with the row, goes up to it: with another number of lanes, what lies before it may be
+// of the lane that has the row at its next start, and that lane begins behind the event.
 func (m *Machine) Mark(key string, seq abi.Seq, version abi.Version) ParkedChange {
 	if l := m.active; l != nil {
 		if l.seq != seq { // it was where to look from
@@ -195,7 +197,7 @@ func (m *Machine) Mark(key string, seq abi.Seq, version abi.Version) ParkedChang
 		}
 		row := l.row()
 		row.Attempts, row.Running = row.Attempts+1, true
-		m.latest = &mark{row.Parked, true}
+		m.latest = &mark{row.Parked, true, l.running}
 		return row
 	}
 	attempts := 1
@@ -203,8 +205,9 @@ func (m *Machine) Mark(key string, seq abi.Seq, version abi.Version) ParkedChang
 		attempts += m.suspect.attempts
 	}
 	p := Parked{Key: key, First: seq, Version: version, Attempts: attempts, Running: true}
+	m.moveTo(seq)
 	m.marked = append(m.marked, p)
-	m.latest = &mark{p, false}
+	m.latest = &mark{p, false, false}
 	return ParkedChange{Parked: p}
 }
 
@@ -212,6 +215,7 @@ func (m *Machine) Mark(key string, seq abi.Seq, version abi.Version) ParkedChang
 type mark struct {
 	Parked
 	line bool // of a line's event, not of one of the log
+	was  bool // Running, of the line's row before
 }
 
 // Release lets the key whose event at seq is held go on behind that event, which an

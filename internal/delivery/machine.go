@@ -63,13 +63,18 @@ func (m *Machine) load(s Start) {
 	m.cursor, m.before, m.wake, m.suspect = s.Cursor, 0, 0, trial{}
 	known := m.lines.byID
 	m.lines, m.active, m.marked = lines{}, nil, nil
+	after := s.Cursor
 	for i, p := range s.Parked {
 		if m.latest != nil && p.id() == m.latest.id() {
 			if !m.latest.line { // it ran from the log, and failed without ending the process
 				m.marked = append(m.marked, p)
 				continue
 			}
-			p.Attempts--
+			p.Attempts, p.Running = p.Attempts-1, m.latest.was
+		}
+		if p.Running && p.First > m.cursor { // an older program left the cursor behind: the log comes to it
+			m.marked = append(m.marked, p)
+			continue
 		}
 		l := m.lines.add(p)
 		l.loaded = true
@@ -81,9 +86,10 @@ func (m *Machine) load(s Start) {
 		}
 		m.lines.passed += l.passed
 		if p.Running {
-			m.cursor = max(m.cursor, p.First+1)
+			after = max(after, p.First+1)
 		}
 	}
+	m.cursor = after
 }
 
 // Order is what the shell shall do.
@@ -359,13 +365,24 @@ func (m *Machine) Clash(now int64, held Start, f Failure) Verdict {
 }
 
 // Refused tells the machine that its last verdict was not committed and what the store
-// holds. The run that led to it costs nobody an attempt.
-func (m *Machine) Refused(held Start) {
+// holds. The run that led to it costs nobody an attempt: it returns the rows to write, at the
+// cursor that the store holds, so that the next start does not take it for one that ended the process.
+func (m *Machine) Refused(held Start) []ParkedChange {
 	suspect := m.earlier
 	m.load(held)
 	if suspect.seq == m.cursor {
 		m.suspect = suspect
 	}
+	var rows []ParkedChange
+	for _, p := range m.marked {
+		rows = append(rows, ParkedChange{Parked: p, Gone: true})
+	}
+	if m.latest != nil && m.latest.line {
+		if l := m.lines.byID[m.latest.id()]; l != nil {
+			rows = append(rows, l.row())
+		}
+	}
+	return rows
 }
 
 // Adopt starts a new generation under a new policy: what stood against the old one is

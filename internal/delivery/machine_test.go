@@ -100,8 +100,11 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) string {
 	case "clash":
 		return printVerdict(s.m.Clash(int64(now), delivery.Start{Cursor: abi.Seq(num("cursor"))}, delivery.Failure{Seq: abi.Seq(num("seq")), Message: "conflict"})) + s.rest()
 	case "refused":
-		s.m.Refused(delivery.Start{Cursor: abi.Seq(num("cursor"))})
-		return s.rest()
+		out := ""
+		for _, c := range s.m.Refused(delivery.Start{Cursor: abi.Seq(num("cursor")), Parked: s.store}) {
+			out += printParked(c) + "\n"
+		}
+		return out + s.rest()
 	}
 	t.Fatalf("%s: unknown command %q", d.Pos, d.Cmd)
 	return ""
@@ -264,6 +267,8 @@ var bugs = []bug{
 			o.Wake = 0
 		}
 	}},
+	{name: "the cursor does not go to a marked event", ahead: true},
+	{name: "a refused run counts as one that ended the process", counts: true},
 	{name: "a marked event has no row", mark: func(*delivery.ParkedChange) bool { return false }},
 	{name: "the store's rows are not read at the start", start: func(s *delivery.Start) { s.Parked = nil }},
 	{name: "an unclean end is not noticed", start: func(s *delivery.Start) { s.Careful = false }},

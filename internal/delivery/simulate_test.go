@@ -41,6 +41,8 @@ type bug struct {
 	start   func(*delivery.Start)
 	adopt   func(*world) *delivery.Machine // instead of Machine.Adopt, at a swap on trial
 	slow    func(*delivery.Outcome)        // of a run that a slow event ended
+	ahead   bool                           // a marked event's cursor is not written
+	counts  bool                           // a refused run counts as one that ended the process
 }
 
 // world is the log, the store, the guest, the operator and the clock of a simulation.
@@ -52,14 +54,15 @@ type world struct {
 	now    int64
 	end    abi.Seq // events below are in the log
 
-	fates  [simulatedEvents + 1]fate
-	keys   [simulatedEvents + 1]string
-	needs  [simulatedEvents + 1]int // tries, of those that ask
-	tries  [simulatedEvents + 1]int
-	killed [simulatedEvents + 1]int // ends of the process by it
-	undone [simulatedEvents + 1]int // tries whose run was lost, with the process or a refused commit
-	deaths int                      // of the process
-	mended bool                     // a new generation is in service
+	fates   [simulatedEvents + 1]fate
+	keys    [simulatedEvents + 1]string
+	needs   [simulatedEvents + 1]int // tries, of those that ask
+	tries   [simulatedEvents + 1]int
+	killed  [simulatedEvents + 1]int // ends of the process by it
+	undone  [simulatedEvents + 1]int // tries whose run was lost, with the process or a refused commit
+	refused [simulatedEvents + 1]int // of those, with a commit that a fence refused
+	deaths  int                      // of the process
+	mended  bool                     // a new generation is in service
 
 	cursor  abi.Seq // what the store holds
 	parked  map[string]delivery.Parked
@@ -252,10 +255,7 @@ func (w *world) run() (done bool, problem string) {
 	case r.clash != 0:
 		return false, w.clash(r)
 	case n == 0: // a fence: nothing of it happened
-		w.tell("the commit is refused")
-		w.lose(r.given)
-		w.m.Refused(w.stored())
-		return false, ""
+		return false, w.refuse(r.given)
 	case n == 1:
 		w.tell("the process dies before the commit")
 		w.lose(r.given)
@@ -282,6 +282,21 @@ func (w *world) hold() {
 	if w.end > simulatedEvents {
 		_ = w.release()
 	}
+}
+
+// refuse lets nothing of a run happen.
+func (w *world) refuse(given []abi.Seq) string {
+	w.tell("the commit is refused")
+	w.lose(given)
+	for _, seq := range given {
+		w.refused[seq]++
+	}
+	for _, c := range w.m.Refused(w.stored()) {
+		if !w.bug.counts {
+			w.apply(c)
+		}
+	}
+	return w.complete()
 }
 
 // lose takes back the tries of a run that left nothing behind.
@@ -348,6 +363,9 @@ func (w *world) read(o delivery.Order) (r result) {
 			row := w.m.Mark(w.keys[seq], seq, w.version(seq))
 			if w.bug.mark == nil || w.bug.mark(&row) {
 				w.apply(row)
+			}
+			if !w.bug.ahead {
+				w.cursor = w.m.Cursor()
 			}
 		}
 		r.given = append(r.given, seq)
@@ -449,6 +467,9 @@ func (w *world) commit(v delivery.Verdict, handled []abi.Seq) string {
 	}
 	if v.Letter != nil {
 		w.letters[v.Letter.Seq] = true
+		if seq := v.Letter.Seq; v.Letter.Reason == "killed" && w.tries[seq]-w.refused[seq] < v.Letter.Attempts {
+			return fmt.Sprintf("event %d is said to have ended the process in %d attempts, of %d of which %d were refused", seq, v.Letter.Attempts, w.tries[seq], w.refused[seq])
+		}
 		if problem := w.settle(v.Letter.Seq, v.Letter.Reason); problem != "" {
 			return problem
 		}

@@ -9,6 +9,7 @@ import (
 	"path"
 	goruntime "runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,6 +72,15 @@ func allocated(fn func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
+// processorTime is what this process has used.
+func processorTime(t *testing.T) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // TestHostileLines: debugging information that makes the standard library ask for all
 // memory, or read the same bytes again for each of many units, costs a moment.
 func TestHostileLines(t *testing.T) {
@@ -90,9 +100,9 @@ func TestHostileLines(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			lines := linesOf(t, tt.info, tt.abbrev, tt.line)
-			start := time.Now()
+			start, used := time.Now(), processorTime(t)
 			size := allocated(func() { _ = lines.At(1) })
-			if took := time.Since(start); took > 2*time.Second {
+			if took := min(time.Since(start), processorTime(t)-used); took > 2*time.Second { // others may have the cores
 				t.Errorf("that took %v", took)
 			}
 			if size > 200<<20 {
