@@ -9,7 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -91,8 +93,11 @@ func (a *app) pubFile(ctx context.Context, c *client.Client, f pubFlags) error {
 			return err
 		}
 		defer file.Close()
-		if info, err := file.Stat(); err == nil {
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() { // waiting for a pipe must end by ^C itself
 			size = info.Size()
+			var stop func()
+			ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+			defer stop()
 		}
 		in = file
 	}
@@ -164,6 +169,9 @@ func (p *publisher) flush(ctx context.Context) error {
 		return nil
 	}
 	receipts, err := p.c.Publish(ctx, p.batch, p.durability)
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
 	if err != nil {
 		var problem *client.Problem
 		if line := p.lines[0]; errors.As(err, &problem) && problem.Event != nil && *problem.Event < len(p.lines) {
