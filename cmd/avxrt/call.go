@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -77,9 +76,7 @@ func (a *app) call(ctx context.Context, path string, f callFlags) (err error) {
 		return err
 	}
 	wasm, err := readModule(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w; build the module: avxrt build", err)
-	} else if err != nil {
+	if err != nil {
 		return err
 	}
 	opts := trialOptions(spec, wasm)

@@ -107,7 +107,7 @@ type demo struct {
 	shown  time.Time
 }
 
-func (d *demo) run(ctx context.Context, node *runtime.Runtime) error {
+func (d *demo) run(ctx context.Context, node *runtime.Runtime, _ string) error {
 	d.node = node
 	start := time.Now()
 	duplicates, err := d.publish(ctx)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -94,15 +95,23 @@ func (a *app) dev(ctx context.Context, dir string, f devFlags) error {
 	}
 	return here.serve(ctx, f.nodeFlags, nodeOptions{
 		manifest: m, node: runtime.Options{Manifest: path}, anyPort: true,
-		job: func(ctx context.Context, node *runtime.Runtime) error {
+		job: func(ctx context.Context, node *runtime.Runtime, address string) error {
 			watched := ""
 			for _, path := range loop.Sources() {
 				watched += " " + relative(path)
 			}
-			fmt.Fprintf(a.err, "watching%s\nNext: avxrt pub TOPIC -d DATA, or edit and save\n\n", watched)
+			fmt.Fprintf(a.err, "watching%s\nNext: %s pub TOPIC -d DATA, or edit and save\n\n", watched, a.avxrtAt(address))
 			return loop.Run(ctx, node)
 		},
 	})
+}
+
+// avxrtAt is how avxrt is called so that it talks to the node at an address.
+func (a *app) avxrtAt(address string) string {
+	if strings.TrimPrefix(a.serverName(), "http://") == address {
+		return "avxrt"
+	}
+	return "avxrt --server " + address
 }
 
 // devSettings are those of the environment, but for the folder of the state, which in

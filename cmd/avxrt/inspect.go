@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -79,7 +80,9 @@ func inspect(cmd *cobra.Command, path string) (sandbox.Report, error) {
 // readModule reads a regular file of a size that a node takes.
 func readModule(path string) ([]byte, error) {
 	info, err := os.Stat(path)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; build the module: avxrt build", err)
+	} else if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxInspected {

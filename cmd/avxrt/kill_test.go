@@ -144,11 +144,11 @@ func filledStore(t *testing.T, file string, count int) store {
 	}
 	n = start(t, empty, data)
 	out := n.avxrt(t, "pub", "-f", file)
-	if !strings.HasPrefix(out, "699 events published, 0 of them there already") || count != 699 {
+	if !strings.HasPrefix(out, "699 events published: 699 new, 0 there already") || count != 699 {
 		t.Fatalf("pub printed %q, want 699 events", out)
 	}
 	again := n.avxrt(t, "pub", "-f", file)
-	if !strings.HasPrefix(again, "699 events published, 699 of them there already") {
+	if !strings.HasPrefix(again, "699 events published: 0 new, 699 there already") {
 		t.Fatalf("pub printed %q the second time", again)
 	}
 	n.drain(t)

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,8 +74,11 @@ func (a *app) pubOne(ctx context.Context, c *client.Client, topic string, f pubF
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "%s  seq %d  id %s  %s\n", topic, r.Seq, r.ID, r.Durability)
-	return err
+	if _, err = fmt.Fprintf(a.out, "%s  seq %d  id %s  %s\n", topic, r.Seq, r.ID, r.Durability); err != nil {
+		return err
+	}
+	a.tellUnwanted(ctx, c, topic)
+	return nil
 }
 
 // pubFile publishes a file in batches that fit into one request.
@@ -81,19 +87,24 @@ func (a *app) pubFile(ctx context.Context, c *client.Client, f pubFlags) error {
 	var size int64
 	if f.file != "-" {
 		file, err := os.Open(f.file)
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w; name a file of CloudEvents as JSON, one a line, or - for standard input", err)
+		} else if err != nil {
 			return err
 		}
 		defer file.Close()
-		if info, err := file.Stat(); err == nil {
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() { // waiting for a pipe must end by ^C itself
 			size = info.Size()
+			var stop func()
+			ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+			defer stop()
 		}
 		in = file
 	}
 	p := &publisher{c: c, durability: f.durability, name: f.file, bar: a.progress(size)}
 	err := p.all(ctx, in)
 	p.bar.done()
-	fmt.Fprintf(a.out, "%s published, %d of them there already, last seq %d\n", counted(p.published, "event"), p.duplicates, p.lastSeq)
+	fmt.Fprintf(a.out, "%s published: %d new, %d there already, last seq %d\n", counted(p.published, "event"), p.published-p.duplicates, p.duplicates, p.lastSeq)
 	return err
 }
 
@@ -158,13 +169,16 @@ func (p *publisher) flush(ctx context.Context) error {
 		return nil
 	}
 	receipts, err := p.c.Publish(ctx, p.batch, p.durability)
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
 	if err != nil {
 		var problem *client.Problem
 		if line := p.lines[0]; errors.As(err, &problem) && problem.Event != nil && *problem.Event < len(p.lines) {
 			line = p.lines[*problem.Event]
 			return fmt.Errorf("%s:%d: %w (lines %d to %d are not published; mend it and publish the file again)", p.name, line, err, p.lines[0], p.lines[len(p.lines)-1])
 		}
-		return fmt.Errorf("%s:%d: %w", p.name, p.lines[0], err)
+		return fmt.Errorf("%s:%d: %w; run it again: what is there already is not appended twice", p.name, p.lines[0], err)
 	}
 	for _, r := range receipts {
 		p.lastSeq = max(p.lastSeq, r.Seq)

@@ -114,7 +114,9 @@ sandboxed, exactly-once subscriber that can be swapped while events flow.`,
   avxrt sub ls                                  how its subscribers stand`,
 		SilenceUsage: true, SilenceErrors: true,
 		Args: knownVerb,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(*cobra.Command, []string) error {
+			return &usageError{errors.New("there is no avxrt.toml here; avxrt new NAME --lang LANGUAGE makes a project, avxrt demo shows one at work, see avxrt --help")}
+		},
 	}
 	root.SetFlagErrorFunc(wrongFlag)
 	root.PersistentFlags().StringVar(&a.server, "server", "", "address of the node (default $AVXRT_SERVER, then "+defaultServer+")")
@@ -131,6 +133,12 @@ sandboxed, exactly-once subscriber that can be swapped while events flow.`,
 func knownVerb(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
+	}
+	if strings.HasSuffix(args[0], ".toml") && !root.HasParent() {
+		if !exists(args[0]) {
+			return &usageError{fmt.Errorf("%s does not exist; name a manifest, or make a project: avxrt new NAME --lang LANGUAGE", printable(args[0]))}
+		}
+		return &usageError{fmt.Errorf("the manifest comes first; write avxrt run %s, see avxrt run --help", printable(args[0]))}
 	}
 	if meant := nearestVerb(root, args[0]); meant != "" {
 		return &usageError{fmt.Errorf("unknown verb %q; did you mean %q? See %s --help", args[0], meant, root.CommandPath())}

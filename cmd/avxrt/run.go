@@ -68,8 +68,8 @@ systemd, Type=notify and Type=notify-reload work.`,
 type nodeOptions struct {
 	manifest *manifest.Manifest
 	node     runtime.Options
-	anyPort  bool                                                // take a free port if the manifest's is taken
-	job      func(ctx context.Context, n *runtime.Runtime) error // beside the node; its end is the node's
+	anyPort  bool                                                                // take a free port if the manifest's is taken
+	job      func(ctx context.Context, n *runtime.Runtime, address string) error // beside the node; its end is the node's
 }
 
 // serve is the composition of a node: it opens the parts, runs them as one group, and
@@ -86,7 +86,7 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 		os.Exit(log.ExitTryAgain)
 	}
 	start := time.Now()
-	listener, err := listen(opts.manifest.HTTP.Listen, opts.anyPort)
+	listener, err := a.listen(opts.manifest.HTTP.Listen, opts.anyPort)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 	d.addSignals(&group, ctx, node)
 	if opts.job != nil {
 		jobCtx, stopJob := context.WithCancel(ctx)
-		group.Add(func() error { return opts.job(jobCtx, node) }, func(error) { stopJob() })
+		group.Add(func() error { return opts.job(jobCtx, node, listener.Addr().String()) }, func(error) { stopJob() })
 	}
 	if flags.portFile != "" {
 		defer os.Remove(flags.portFile) // who waits for the next node must not read this one's address
@@ -122,10 +122,13 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 	return err
 }
 
-func listen(address string, anyPort bool) (net.Listener, error) {
+func (a *app) listen(address string, anyPort bool) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) && anyPort {
-		return net.Listen("tcp", "127.0.0.1:0")
+		if l, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
+			fmt.Fprintf(a.err, "%s is taken; this node is at %s\n", address, l.Addr())
+		}
+		return l, err
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("%s is taken by another program; stop it, or choose another address by AVXRT_HTTP_LISTEN or http.listen (%w)", address, err)

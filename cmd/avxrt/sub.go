@@ -79,7 +79,7 @@ func (a *app) problems(ctx context.Context, c *client.Client, subs []client.Subs
 		return err
 	}
 	if status.ManifestError != "" {
-		fmt.Fprintf(a.err, "the manifest on disk was refused, the last good one runs:\n  %s\n", status.ManifestError)
+		fmt.Fprintf(a.err, "the manifest on disk was refused, the last good one runs:\n  %s\n", strings.ReplaceAll(status.ManifestError, "\n", "\n  "))
 	}
 	if status.ClockProblem != "" {
 		fmt.Fprintln(a.err, status.ClockProblem)

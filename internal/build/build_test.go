@@ -50,6 +50,7 @@ func TestFind(t *testing.T) {
 		{"not there", "go", map[string]string{"x/a.c": ""}, "x", "no sources in go; it should have *.go"},
 		{"unknown", "perl", map[string]string{"x/a.c": ""}, "x", `language "perl" is unknown; use go, rust, c, assemblyscript`},
 		{"a file", "", map[string]string{"x": ""}, "x", "is a file"},
+		{"only tests", "", map[string]string{"x/a_test.c": "", "x/src/a_test.cc": "", "x/a_test.go": ""}, "x", "has no sources"},
 		{"nothing", "", nil, "x", "no such file"},
 		{"the only subscriber", "", map[string]string{"x/a.c": "", "x/avxrt.toml": subscriber("s", "deep/other.wasm")}, "x", "c x/plugins/deep/other.wasm"},
 		{"one of two", "", map[string]string{"x/a.c": "", "x/avxrt.toml": subscriber("s", "o.wasm") + subscriber("t", "p.wasm")}, "x", "c x/plugins/x.wasm"},
@@ -78,23 +79,25 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestSources: what tools make is no source, so a build asks for no other build.
+// TestSources: neither what tools make nor a test is a source, so it asks for no build.
 func TestSources(t *testing.T) {
 	top := t.TempDir()
 	write(t, top, map[string]string{
 		"main.go": "package main", "go.mod": "", "sub/x.go": "", "main_test.go": "", "plugins/p.go": "", "node_modules/n.go": "", ".git/g.go": "",
-		"README.md": "", "data/d.go": "", "a.c": "",
+		"README.md": "", "data/d.go": "", "a.c": "", "a_test.c": "", "src/b_test.cpp": "", "src/b_test.h": "",
 	})
-	p, err := build.Find(top, build.Go, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := p.Sources()
-	for i := range got {
-		got[i], _ = filepath.Rel(top, got[i])
-	}
-	if want := []string{"go.mod", "main.go", "sub/x.go"}; err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %v, %v, want %v", got, err, want)
+	for lang, want := range map[build.Language][]string{build.Go: {"go.mod", "main.go", "sub/x.go"}, build.C: {"a.c", "src/b_test.h"}} {
+		p, err := build.Find(top, lang, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.Sources()
+		for i := range got {
+			got[i], _ = filepath.Rel(top, got[i])
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, %v, want %v", lang, got, err, want)
+		}
 	}
 }
 

@@ -124,7 +124,14 @@ func roots(dir string, lang Language) ([]string, error) {
 		}
 		out = append(out, names...)
 	}
-	return slices.DeleteFunc(out, func(name string) bool { return strings.HasSuffix(name, "_test.go") }), nil
+	return slices.DeleteFunc(out, isTest), nil
+}
+
+// isTest says whether a file is of tests that run outside of a node: x_test.go, x_test.c and
+// so on. They may use what a module has not, the C library say.
+func isTest(name string) bool {
+	ext := filepath.Ext(name)
+	return strings.HasSuffix(strings.TrimSuffix(name, ext), "_test") && slices.Contains([]string{".go", ".c", ".cc", ".cpp"}, ext)
 }
 
 // manifestName is the manifest's file.
@@ -178,7 +185,7 @@ var sourceNames = map[Language][]string{
 var notSources = []string{"node_modules", "target", "plugins", "data", "build"}
 
 // Sources returns the paths of the files whose change asks for a build, sorted. Hidden
-// folders, those of tools and the module's own are left out.
+// folders, those of tools and the module's own, and tests (x_test.go, x_test.c) are left out.
 func (p Project) Sources() ([]string, error) {
 	var out []string
 	err := filepath.WalkDir(p.Dir, func(path string, d fs.DirEntry, err error) error {
@@ -187,7 +194,7 @@ func (p Project) Sources() ([]string, error) {
 			return err
 		case d.IsDir() && path != p.Dir && (strings.HasPrefix(d.Name(), ".") || slices.Contains(notSources, d.Name())):
 			return fs.SkipDir
-		case !d.Type().IsRegular() || strings.HasSuffix(d.Name(), "_test.go"):
+		case !d.Type().IsRegular() || isTest(d.Name()):
 			return nil
 		}
 		for _, pattern := range sourceNames[p.Language] {

@@ -169,6 +169,15 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+	for _, c := range []struct{ body, want string }{
+		{one, "; an event as JSON comes with Content-Type: application/cloudevents+json\""},
+		{" [" + one + "]", "; a list of events as JSON comes with Content-Type: application/cloudevents-batch+json\""},
+		{"x", "specversion: is missing; write \\\"1.0\\\"\""},
+	} {
+		if _, body := send(t, "POST", s.URL+"/v1/events", c.body); !strings.Contains(body, c.want) {
+			t.Errorf("%s without a content type: got %s, want %s", c.body, body, c.want)
+		}
+	}
 	if _, body := send(t, "GET", s.URL+"/v1/events?follow=false", ""); body != "" {
 		t.Errorf("something refused is in the log:\n%s", body)
 	}

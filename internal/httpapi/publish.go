@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -39,6 +40,7 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request) {
 	}
 	events, err := parse(mode, r.Header, body)
 	if err != nil {
+		nameMedia(err, mode, r.Header, body)
 		refuseError(w, err)
 		return
 	}
@@ -57,6 +59,21 @@ func parse(mode cloudevents.Mode, h http.Header, body []byte) ([]abi.Event, erro
 		ev, err = cloudevents.ParseHTTP(h, body)
 	}
 	return []abi.Event{ev}, err
+}
+
+// nameMedia adds to an error what content type a body seems to be meant for that came without
+// one, and without the attributes of binary mode.
+func nameMedia(err error, mode cloudevents.Mode, h http.Header, body []byte) {
+	var wrong *cloudevents.Error
+	if mode != cloudevents.Binary || h.Get("Ce-Specversion") != "" || !errors.As(err, &wrong) {
+		return
+	}
+	switch body = bytes.TrimSpace(body); {
+	case bytes.HasPrefix(body, []byte("{")):
+		wrong.Reason += "; an event as JSON comes with Content-Type: " + cloudevents.TypeJSON
+	case bytes.HasPrefix(body, []byte("[")):
+		wrong.Reason += "; a list of events as JSON comes with Content-Type: " + cloudevents.TypeBatch
+	}
 }
 
 // refuseBody answers a body that could not be read.

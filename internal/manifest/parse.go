@@ -25,7 +25,7 @@ func Load(path string, env LookupEnv) (*Manifest, error) {
 	}
 	text, err := readFile(absolute)
 	if err != nil {
-		return nil, &Error{File: path, Reason: err.Error(), Hint: "name the manifest as the argument, or make one: see examples/02-shop/avxrt.toml"}
+		return nil, &Error{File: path, Reason: err.Error(), Hint: "name the manifest as the argument, or make a project: avxrt new NAME --lang LANGUAGE"}
 	}
 	m, err := parse(text, path, filepath.Dir(absolute), env)
 	if m != nil {
