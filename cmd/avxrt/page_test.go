@@ -153,6 +153,9 @@ func TestGuideNamesMetrics(t *testing.T) {
 		t.Fatalf("the guide names %d metrics only", len(names))
 	}
 	for _, name := range names {
+		if name == "avxrt_guest" { // the beginning of what subscribers name
+			continue
+		}
 		if !strings.Contains(string(metrics), "# TYPE "+name+" ") {
 			t.Errorf("the guide names %s, which a node does not have", name)
 		}
