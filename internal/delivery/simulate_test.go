@@ -370,7 +370,7 @@ func (w *world) read(o delivery.Order) (r result) {
 		}
 		r.given = append(r.given, seq)
 		w.tries[seq]++
-		f := w.fail(seq)
+		f := w.fail(seq, len(r.handled))
 		switch {
 		case w.fates[seq] == kills && !w.mended:
 			r.dead = true
@@ -405,8 +405,8 @@ func (w *world) read(o delivery.Order) (r result) {
 	return r
 }
 
-func (w *world) fail(seq abi.Seq) *delivery.Failure {
-	if f := w.badly(seq); f != nil {
+func (w *world) fail(seq abi.Seq, handled int) *delivery.Failure {
+	if f := w.badly(seq, handled); f != nil {
 		return f
 	}
 	tries := w.tries[seq] - w.undone[seq]
