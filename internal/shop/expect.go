@@ -93,7 +93,7 @@ func (t *Totals) count(ev Event, o Order, created bool) {
 }
 
 func (t *Totals) mail(o Order) {
-	if strings.TrimSpace(o.Customer) == "" {
+	if strings.TrimSpace(string(o.Customer)) == "" {
 		t.NoCustomer++
 	} else {
 		t.Mails++

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 )
 
@@ -25,10 +26,21 @@ type Options struct {
 
 // Order is the data of an event.
 type Order struct {
-	Order    string `json:"order"`
-	Customer string `json:"customer,omitempty"`
-	Country  string `json:"country"`
-	Lines    []Line `json:"lines"`
+	Order    string   `json:"order"`
+	Customer Customer `json:"customer"`
+	Country  string   `json:"country"`
+	Lines    []Line   `json:"lines"`
+}
+
+// Customer is a customer's number, or "": null, as in the orders of real shops.
+type Customer string
+
+// MarshalJSON implements [json.Marshaler].
+func (c Customer) MarshalJSON() ([]byte, error) {
+	if c == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(c))
 }
 
 // Line is one line of an order.
@@ -97,7 +109,7 @@ func marshal(v any) []byte {
 func (g *generator) newOrder(i int) Order {
 	o := Order{Order: fmt.Sprintf("%d", 600000+i), Country: countries[g.rng.IntN(len(countries))]}
 	if g.rng.IntN(10) > 0 {
-		o.Customer = fmt.Sprintf("%d", 12000+g.rng.IntN(500))
+		o.Customer = Customer(strconv.Itoa(12000 + g.rng.IntN(500)))
 	}
 	for range 1 + g.rng.IntN(7) {
 		o.Lines = append(o.Lines, g.line())
