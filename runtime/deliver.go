@@ -87,16 +87,16 @@ func (s *subscription) rest(ctx context.Context, at abi.Seq, wake int64) bool {
 	}
 	s.place.Rest()
 	s.buffers = runBuffers{} // else each subscriber keeps the events of its last run
-	s.idling.Store(true)
+	s.sleep.Store(drowsy)
 	if announced := s.r.interest.announced.Load(); announced > uint64(at) {
-		// The follower may have looked before s was idle: what it announced may concern s, and
-		// a sweep that found s idle since does not know.
-		s.idling.Store(false)
-		s.skip.Store(0)
+		s.sleep.Store(awake) // the follower may have looked before: what it announced may concern s
 		if announced == followerEnded {
 			s.wait(ctx, func(ctx context.Context) { _ = s.r.store.Wait(ctx, at, false) })
 		}
 		return true
+	}
+	if !s.sleep.CompareAndSwap(drowsy, asleep) {
+		return true // stirred meanwhile
 	}
 	s.wait(ctx, func(ctx context.Context) {
 		select {
@@ -104,7 +104,7 @@ func (s *subscription) rest(ctx context.Context, at abi.Seq, wake int64) bool {
 		case <-s.stirred:
 		}
 	})
-	if passed := s.r.interest.passed.Load(); s.idling.CompareAndSwap(true, false) {
+	if passed := s.r.interest.passed.Load(); s.sleep.CompareAndSwap(asleep, awake) {
 		s.clear(passed) // nobody stirred it
 	}
 	// A sweep that comes too late for this rest leaves a seq that the next one is beyond.

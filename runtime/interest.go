@@ -16,10 +16,11 @@ import (
 // wakes those whom new events concern, so that an event costs nothing for all the others:
 // with each of them looking for itself, every commit would wake every subscriber.
 //
-// A subscriber says that it is idle only after it has read to the end, and then looks at
-// announced once more. The follower raises announced before it looks for idle ones, so
-// either it finds the subscriber idle and wakes it, or the subscriber sees announced above
-// its position and reads on.
+// A subscriber that has read to the end says that it is drowsy, and then looks at announced
+// once more. The follower raises announced before it looks for those to wake, so either it
+// finds the subscriber drowsy and wakes it, or the subscriber sees announced above its
+// position and reads on. Only then is it asleep, and all below passed dealt with: while it is
+// drowsy the follower may have passed what concerns it.
 type interest struct {
 	router    *router.Router[*subscription]
 	announced atomic.Uint64 // the follower has read the log to below this seq
@@ -121,20 +122,31 @@ func (r *Runtime) crowd() int {
 	return len(r.mu.subs)
 }
 
-// sweep wakes the idle ones to write a cursor of to: nothing below concerned them.
+// sweep wakes those asleep to write a cursor of to: nothing below concerned them.
 func sweep(subs []*subscription, to abi.Seq) {
 	for _, s := range subs {
-		if s.idling.CompareAndSwap(true, false) {
+		if s.sleep.CompareAndSwap(asleep, awake) {
 			s.skip.Store(uint64(to))
 			s.rouse()
 		}
 	}
 }
 
-// stir wakes s if it is idle.
+// What a subscription is while the follower reads, see interest.
+const (
+	awake  int32 = iota // it looks for itself
+	drowsy              // to be woken, but the follower may have passed what concerns it
+	asleep              // to be woken; nothing below passed concerns it
+)
+
+// stir wakes s if it rests.
 func (s *subscription) stir() {
-	if s.idling.CompareAndSwap(true, false) {
+	if s.sleep.CompareAndSwap(asleep, awake) {
 		s.clear(s.r.interest.passed.Load()) // the follower, who stirs, raises it afterwards
+		s.rouse()
+		return
+	}
+	if s.sleep.Load() != awake && s.sleep.Swap(awake) != awake { // drowsy, or fallen asleep since
 		s.rouse()
 	}
 }

@@ -6,13 +6,49 @@ import (
 	"github.com/avx-platform/avxrt/internal/sandbox"
 )
 
-// TestLateRest: a subscription that becomes idle after the follower looked for idle ones does
-// not believe a sweep that finds it idle then. It would pass over events that concern it.
-func TestLateRest(t *testing.T) {
+// resting is a lane that dealt with all below 5.
+func resting() *subscription {
 	s := &subscription{r: &Runtime{interest: newInterest()}, stirred: make(chan struct{}, 1), place: new(sandbox.Engine).NewPool(0).Place()}
+	s.mu.status.Cursor = 5
+	return s
+}
+
+// TestLateRest: a subscription that goes to rest after the follower looked for those to wake
+// does not sleep: it would pass over events that concern it.
+func TestLateRest(t *testing.T) {
+	s := resting()
 	s.r.interest.announced.Store(10)
-	s.skip.Store(10) // the sweep came between idling and the look at announced
-	if !s.rest(t.Context(), 5, 0) || s.idling.Load() || s.skip.Load() != 0 {
-		t.Errorf("idling %v, skip %d", s.idling.Load(), s.skip.Load())
+	if !s.rest(t.Context(), 5, 0) || s.sleep.Load() != awake {
+		t.Errorf("it is %d", s.sleep.Load())
+	}
+}
+
+// TestDrowsy: what the follower passed before a subscription went to rest is not dealt with,
+// until the subscription has looked itself. Else it would seem to have caught up, or its next
+// gap to begin too late.
+func TestDrowsy(t *testing.T) {
+	s := resting()
+	s.r.interest.announced.Store(10)
+	s.r.interest.passed.Store(10)
+	s.sleep.Store(drowsy)
+	if at := s.laneStatus().Cursor; at != 5 {
+		t.Errorf("its cursor is %d", at)
+	}
+	sweep([]*subscription{s}, 10)
+	if s.sleep.Load() != drowsy || s.skip.Load() != 0 {
+		t.Errorf("a sweep made it %d and lets it skip to %d", s.sleep.Load(), s.skip.Load())
+	}
+	s.stir()
+	if s.sleep.Load() != awake || s.cleared.Load() != 0 || len(s.stirred) != 1 {
+		t.Errorf("it is %d, all below %d dealt with, stirred %d times", s.sleep.Load(), s.cleared.Load(), len(s.stirred))
+	}
+
+	s.sleep.Store(asleep)
+	if at := s.laneStatus().Cursor; at != 10 {
+		t.Errorf("asleep, its cursor is %d", at)
+	}
+	s.stir()
+	if s.sleep.Load() != awake || s.cleared.Load() != 10 {
+		t.Errorf("it is %d, all below %d dealt with", s.sleep.Load(), s.cleared.Load())
 	}
 }

@@ -71,7 +71,7 @@ func (l *lastPerTopic) choose(ctx context.Context, store *log.Log, gen *generati
 }
 
 // moved forgets what held for the way ahead until an operator moved the cursor: whether it
-// began with the last event of each topic, and what concerned it while it was idle.
+// began with the last event of each topic, and what concerned it while it was asleep.
 func (s *subscription) moved() {
 	s.start = lastPerTopic{}
 	s.cleared.Store(0)

@@ -151,12 +151,12 @@ func (r *Runtime) Subscriber(name string) (SubscriberStatus, error) {
 
 // laneStatus adds to the last published status of a lane what changes without its doing.
 func (s *subscription) laneStatus() SubscriberStatus {
-	passed, idle := abi.Seq(s.r.interest.passed.Load()), s.idling.Load()
+	passed, sleeps := abi.Seq(s.r.interest.passed.Load()), s.sleep.Load() == asleep
 	s.mu.Lock()
 	st := s.mu.status
 	s.mu.Unlock()
 	st.MemoryBytes = s.place.MemoryBytes()
-	if idle { // nothing below passed concerns it: it would have been woken before that was raised
+	if sleeps { // nothing below passed concerns it: it would have been woken before that was raised
 		st.Cursor = max(st.Cursor, passed)
 	}
 	return st

@@ -60,11 +60,11 @@ type subscription struct {
 	gap     gap // that it was told of last
 
 	wants   *router.Subscription[*subscription] // what wakes it; guarded by Runtime.mu
-	idling  atomic.Bool                         // it waits for an event that concerns it, see interest
+	sleep   atomic.Int32                        // awake, or it waits for an event that concerns it: drowsy, asleep; see interest
 	stirred chan struct{}                       // ends that wait
 	skip    atomic.Uint64                       // a seq up to which it has nothing to read, see sweep
 	behind  probe                               // the first event that it has yet to handle, see lag
-	cleared atomic.Uint64                       // a seq below which nothing concerned it while it was idle, see gapFrom
+	cleared atomic.Uint64                       // a seq below which nothing concerned it while it was asleep, see gapFrom
 
 	mu struct {
 		sync.Mutex
