@@ -79,14 +79,19 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestSources: neither what tools make nor a test is a source, so it asks for no build.
+// TestSources: neither what tools make nor a test is a source, so it asks for no build; but
+// that the packages of AssemblyScript were installed does.
 func TestSources(t *testing.T) {
 	top := t.TempDir()
 	write(t, top, map[string]string{
 		"main.go": "package main", "go.mod": "", "sub/x.go": "", "main_test.go": "", "plugins/p.go": "", "node_modules/n.go": "", ".git/g.go": "",
 		"README.md": "", "data/d.go": "", "a.c": "", "a_test.c": "", "src/b_test.cpp": "", "src/b_test.h": "",
+		"assembly/index.ts": "", "node_modules/.package-lock.json": "", "node_modules/assemblyscript/std/types/index.d.ts": "",
 	})
-	for lang, want := range map[build.Language][]string{build.Go: {"go.mod", "main.go", "sub/x.go"}, build.C: {"a.c", "src/b_test.h"}} {
+	for lang, want := range map[build.Language][]string{
+		build.Go: {"go.mod", "main.go", "sub/x.go"}, build.C: {"a.c", "src/b_test.h"},
+		build.AssemblyScript: {"assembly/index.ts", "node_modules/.package-lock.json"},
+	} {
 		p, err := build.Find(top, lang, "")
 		if err != nil {
 			t.Fatal(err)

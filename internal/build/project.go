@@ -184,6 +184,10 @@ var sourceNames = map[Language][]string{
 // notSources are folders that hold what tools made, or what is not a part of the project.
 var notSources = []string{"node_modules", "target", "plugins", "data", "build"}
 
+// installed is what npm writes when the packages are there: a compiler that came, or another
+// version of it, asks for a build as a source does.
+const installed = "node_modules/.package-lock.json"
+
 // Sources returns the paths of the files whose change asks for a build, sorted. Hidden
 // folders, those of tools and the module's own, and tests (x_test.go, x_test.c) are left out.
 func (p Project) Sources() ([]string, error) {
@@ -204,5 +208,14 @@ func (p Project) Sources() ([]string, error) {
 		}
 		return nil
 	})
+	if path := filepath.Join(p.Dir, installed); p.Language == AssemblyScript && exists(path) {
+		out = append(out, path)
+		slices.Sort(out)
+	}
 	return out, err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
