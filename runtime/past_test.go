@@ -11,7 +11,7 @@ import (
 )
 
 // TestEmitsOverResets lets a subscriber handle, block and give up events at random, while
-// its cursor is moved to and fro and dead letters are redriven. Whatever the story, no id is
+// its cursor is moved to and fro and dead letters are redriven or dropped. Whatever the story, no id is
 // emitted twice, and once everything was read again everything was emitted: exactly once,
 // where no reset asked for more.
 func TestEmitsOverResets(t *testing.T) {
@@ -88,6 +88,8 @@ func (s *resets) step() {
 		s.reset(to, s.rng.IntN(6) == 0)
 	case n <= 5:
 		s.redrive()
+	case n == 6:
+		s.drop()
 	default:
 		s.handle(s.rng.IntN(s.lanes))
 	}
@@ -213,11 +215,24 @@ func (s *resets) redrive() bool {
 			continue
 		}
 		s.say("redrive")
-		s.emit(d.Seq, emissionOf(&d))
+		s.emit(d.Seq, emissionOf(&d.LetterMore))
 		s.commit(lane, at, &log.Commit{To: at.Next, Settled: []abi.Seq{d.Seq}})
 		return true
 	}
 	return false
+}
+
+// drop takes out one of the dead letters, whether its turn comes or not.
+func (s *resets) drop() {
+	var letters []log.DeadLetter
+	s.check(s.r.store.DeadLetters("s", 0, func(d log.DeadLetter) bool { letters = append(letters, d); return true }))
+	if len(letters) == 0 {
+		return
+	}
+	d := letters[s.rng.IntN(len(letters))]
+	s.say("drop %d", d.Seq)
+	at := s.place(0)
+	s.commit(0, at, &log.Commit{To: at.Next, Dropped: []log.DeadLetter{d}})
 }
 
 // finish reads everything again and lets all of it succeed.
