@@ -382,7 +382,7 @@ type StateReturn struct {
 	Subscriber string
 	Version    uint32
 	Revision   Revision
-	Lane       func(key string, seq abi.Seq, lanes int) int // as Reset's
+	Lane       LaneFunc // as Reset's
 }
 
 // ReturnState applies t, durably: the subscriber stands where that version left off, with

@@ -84,7 +84,7 @@ func (h *past) emission(ev *abi.Event) emission {
 func (h *past) skipped(ev *abi.Event) bool {
 	for _, spans := range [][]log.Span{h.any, h.byKey[ev.Key]} {
 		for _, span := range spans {
-			if span.Holds(ev.Key, ev.Seq) && (span.Lanes == 0 || partition(ev.Key, ev.Seq, span.Lanes) == span.Lane) {
+			if span.Holds(ev.Key, ev.Seq, partition) {
 				return true
 			}
 		}

@@ -11,14 +11,14 @@ import (
 )
 
 // TestEmitsOverResets lets a subscriber handle, block and give up events at random, while
-// its cursor is moved to and fro and dead letters are redriven or dropped. Whatever the story, no id is
+// its cursor is moved to and fro, the number of its lanes is changed, and dead letters are redriven or dropped. Whatever the story, no id is
 // emitted twice, and once everything was read again everything was emitted: exactly once,
 // where no reset asked for more.
 func TestEmitsOverResets(t *testing.T) {
 	for seed := range uint64(40) {
-		for _, lanes := range []int{1, 3} {
-			t.Run(fmt.Sprintf("seed=%d/lanes=%d", seed, lanes), func(t *testing.T) {
-				s := newResets(t, seed, lanes)
+		for _, most := range []int{1, 3} {
+			t.Run(fmt.Sprintf("seed=%d/lanes=%d", seed, most), func(t *testing.T) {
+				s := newResets(t, seed, most)
 				for range 150 {
 					s.step()
 				}
@@ -35,6 +35,7 @@ type resets struct {
 	rng     *rand.Rand
 	r       *Runtime
 	lanes   int
+	most    int            // lanes
 	emitted map[string]int // by id
 	count   map[abi.Seq]int
 	again   bool // some reset asked for more
@@ -48,7 +49,7 @@ func newResets(t *testing.T, seed uint64, lanes int) *resets {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	s := &resets{t: t, rng: rand.New(rand.NewPCG(seed, 1)), r: &Runtime{store: l}, lanes: lanes, emitted: map[string]int{}, count: map[abi.Seq]int{}}
+	s := &resets{t: t, rng: rand.New(rand.NewPCG(seed, 1)), r: &Runtime{store: l}, lanes: lanes, most: lanes, emitted: map[string]int{}, count: map[abi.Seq]int{}}
 	ctx := context.Background()
 	_, err = l.Attach(ctx, log.Attachment{Subscriber: "s", Next: 1})
 	s.check(err)
@@ -90,6 +91,8 @@ func (s *resets) step() {
 		s.redrive()
 	case n == 6:
 		s.drop()
+	case n == 7 && s.most > 1:
+		s.setLanes(1 + s.rng.IntN(s.most))
 	default:
 		s.handle(s.rng.IntN(s.lanes))
 	}
@@ -220,6 +223,22 @@ func (s *resets) redrive() bool {
 		return true
 	}
 	return false
+}
+
+// setLanes lets the lanes run on to the foremost of them and gives the subscriber n there.
+func (s *resets) setLanes(n int) {
+	s.say("%d lanes, which meet", n)
+	until := abi.Seq(0)
+	for lane := range s.lanes {
+		until = max(until, s.place(lane).Next)
+	}
+	for lane := range s.lanes {
+		for s.place(lane).Next < until {
+			s.handle(lane)
+		}
+	}
+	s.check(s.r.store.SetLanes(context.Background(), "s", n, until))
+	s.lanes = n
 }
 
 // drop takes out one of the dead letters, whether its turn comes or not.

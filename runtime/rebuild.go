@@ -251,7 +251,7 @@ func (st *standingOf) dealt(ev *abi.Event) (dealt, waits bool) {
 		return false, false
 	}
 	for _, span := range st.skipped {
-		if span.Holds(ev.Key, ev.Seq) && (span.Lanes == 0 || partition(ev.Key, ev.Seq, span.Lanes) == span.Lane) {
+		if span.Holds(ev.Key, ev.Seq, partition) {
 			return false, false
 		}
 	}
