@@ -19,3 +19,10 @@ func LoadedModules(r *Runtime) (n int) {
 	}
 	return n
 }
+
+// Spent returns the fuel on the account of a subscriber.
+func Spent(r *Runtime, name string) int64 {
+	r.cores.mu.Lock()
+	defer r.cores.mu.Unlock()
+	return r.subscription(name).crew.share.spent
+}
