@@ -45,11 +45,12 @@ type Start struct {
 	Parked  []Parked // what the store holds
 	Passed  []int    // of each of Parked, how many events wait behind the first; nil: as the machine knows
 	Careful bool     // the process did not end cleanly
+	Strikes int      // events in a row before the cursor that trapped for good, with the same module
 }
 
 // New returns a machine that begins at start.
 func New(policy Policy, start Start) *Machine {
-	m := &Machine{policy: policy.withDefaults()}
+	m := &Machine{policy: policy.withDefaults(), strikes: start.Strikes}
 	m.load(start)
 	if start.Careful {
 		m.careful = CarefulEvents

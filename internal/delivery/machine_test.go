@@ -56,7 +56,7 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) string {
 	now, _ := time.ParseDuration(args["now"])
 	switch d.Cmd {
 	case "new":
-		s.m = delivery.New(policyOf(args, num), delivery.Start{Cursor: abi.Seq(num("cursor")), Parked: s.store, Careful: args["careful"] != ""})
+		s.m = delivery.New(policyOf(args, num), delivery.Start{Cursor: abi.Seq(num("cursor")), Parked: s.store, Careful: args["careful"] != "", Strikes: num("strikes")})
 		s.m.Watch(num("watch"))
 		return s.rest()
 	case "parked":
