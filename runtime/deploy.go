@@ -10,6 +10,7 @@ import (
 
 	"github.com/avx-platform/avxrt/internal/manifest"
 	"github.com/avx-platform/avxrt/internal/rehearsal"
+	"github.com/avx-platform/avxrt/internal/sandbox"
 	"github.com/avx-platform/avxrt/log"
 )
 
@@ -35,15 +36,7 @@ type Deployment struct {
 func (r *Runtime) Deploy(ctx context.Context, name string, wasm []byte, dryRun bool) (Deployment, error) {
 	r.planning.Lock()
 	defer r.planning.Unlock()
-	d, spec, err := r.target(name)
-	if err != nil {
-		return d, err
-	}
-	d.Digest = digestOf(wasm)
-	if err := checkPin(spec, d.Digest); err != nil {
-		return d, &ManifestError{Subscriber: name, Err: err}
-	}
-	module, release, err := r.borrow(ctx, name, wasm)
+	d, spec, module, release, err := r.offered(ctx, name, wasm)
 	if err != nil {
 		return d, err
 	}
@@ -62,6 +55,20 @@ func (r *Runtime) Deploy(ctx context.Context, name string, wasm []byte, dryRun b
 		return d, nil
 	}
 	return r.replace(ctx, d, wasm, change{subscriber: name, cause: CauseDeploy})
+}
+
+// offered finds whom a module is offered to, and loads it if the manifest does not pin
+// another. The caller releases it.
+func (r *Runtime) offered(ctx context.Context, name string, wasm []byte) (d Deployment, spec manifest.Subscriber, m *sandbox.Module, release func(), err error) {
+	if d, spec, err = r.target(name); err != nil {
+		return d, spec, nil, nil, err
+	}
+	d.Digest = digestOf(wasm)
+	if err := checkPin(spec, d.Digest); err != nil {
+		return d, spec, nil, nil, &ManifestError{Subscriber: name, Err: err}
+	}
+	m, release, err = r.borrow(ctx, name, wasm)
+	return d, spec, m, release, err
 }
 
 // Rollback puts the bytes of an earlier generation back into the plugins folder, by

@@ -14,15 +14,7 @@ import (
 func (r *Runtime) Try(ctx context.Context, name string, wasm []byte, last int, accept func(*rehearsal.Report) bool) (Deployment, error) {
 	r.planning.Lock()
 	defer r.planning.Unlock()
-	d, spec, err := r.target(name)
-	if err != nil {
-		return d, err
-	}
-	d.Digest = digestOf(wasm)
-	if err := checkPin(spec, d.Digest); err != nil {
-		return d, &ManifestError{Subscriber: name, Err: err}
-	}
-	module, release, err := r.borrow(ctx, name, wasm)
+	d, spec, module, release, err := r.offered(ctx, name, wasm)
 	if err != nil {
 		return d, err
 	}
