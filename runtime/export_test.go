@@ -32,3 +32,10 @@ func SpecText(r *Runtime, name string) string {
 	}
 	return fmt.Sprintf("%+v", s.latest().spec)
 }
+
+// Spent returns the fuel on the account of a subscriber.
+func Spent(r *Runtime, name string) int64 {
+	r.cores.mu.Lock()
+	defer r.cores.mu.Unlock()
+	return r.subscription(name).crew.share.spent
+}

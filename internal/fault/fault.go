@@ -30,6 +30,14 @@ func Size(t testing.TB, ci, release int) int {
 	return n
 }
 
+// SkipSmall skips what takes minutes in make test; make faults and make soak run it.
+func SkipSmall(t testing.TB) {
+	t.Helper()
+	if level := os.Getenv("AVXRT_FAULTS"); level == "" || level == "test" {
+		t.Skip("it takes minutes; make faults runs it")
+	}
+}
+
 func seed(t testing.TB) uint64 {
 	text := os.Getenv("AVXRT_SEED")
 	if text == "" {

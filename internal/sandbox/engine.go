@@ -62,7 +62,7 @@ type Engine struct {
 	held   atomic.Int64 // bytes of memory that instances hold
 	mu     struct {
 		sync.Mutex
-		loading map[string]*sync.Mutex            // by digest: one compilation of a module at a time
+		loading map[string]*loading               // by digest: one compilation of a module at a time
 		modules map[weak.Pointer[Module]]struct{} // that are in use, or were not collected yet
 	}
 }
@@ -86,7 +86,7 @@ func NewEngine(_ context.Context, opts Options) (*Engine, error) {
 		return nil, errors.New("a CompileCommand needs a CacheDir, which is how it gives back what it made")
 	}
 	e.watch = newWatchdog(opts)
-	e.mu.loading, e.mu.modules = map[string]*sync.Mutex{}, map[weak.Pointer[Module]]struct{}{}
+	e.mu.loading, e.mu.modules = map[string]*loading{}, map[weak.Pointer[Module]]struct{}{}
 	return e, nil
 }
 
@@ -167,9 +167,7 @@ func (e *LoadError) Error() string {
 func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, error) {
 	sum := sha256.Sum256(wasm)
 	m := &Module{engine: e, name: name, digest: "sha256:" + hex.EncodeToString(sum[:]), source: &source{wasm: wasm}, interpreter: e.opts.Interpreter}
-	lock := e.lockFor(m.digest) // two compilations of one module into one cache break each other (wazero #2547)
-	lock.Lock()
-	defer lock.Unlock()
+	defer e.begin(m.digest)() // two compilations of one module into one cache break each other (wazero #2547)
 	if !e.recall(m) {
 		metered, err := wasmbin.Rewrite(wasm)
 		if err != nil {
@@ -194,15 +192,31 @@ func (e *Engine) Load(ctx context.Context, name string, wasm []byte) (*Module, e
 	return m, nil
 }
 
-func (e *Engine) lockFor(digest string) *sync.Mutex {
+// loading is held while a module is loaded.
+type loading struct {
+	sync.Mutex
+	users int // who have it or wait for it; guarded by Engine.mu
+}
+
+// begin waits until nobody else loads the module of digest. The caller ends it.
+func (e *Engine) begin(digest string) (end func()) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	lock := e.mu.loading[digest]
-	if lock == nil {
-		lock = &sync.Mutex{}
-		e.mu.loading[digest] = lock
+	l := e.mu.loading[digest]
+	if l == nil {
+		l = &loading{}
+		e.mu.loading[digest] = l
 	}
-	return lock
+	l.users++
+	e.mu.Unlock()
+	l.Lock()
+	return func() {
+		l.Unlock()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if l.users--; l.users == 0 {
+			delete(e.mu.loading, digest)
+		}
+	}
 }
 
 // maxPages is the most memory that any instance may have (1 GiB); each has a limit of its own below it.

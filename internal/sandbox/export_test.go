@@ -12,6 +12,13 @@ func (e *Engine) Watched() int {
 	return len(e.watch.mu.instances)
 }
 
+// Loading is of how many modules a load is on.
+func (e *Engine) Loading() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.mu.loading)
+}
+
 // StackBytes is the size of the stack that the engine keeps for the instance.
 func (i *Instance) StackBytes() int64 { return i.account.stackBytes() }
 

@@ -280,9 +280,23 @@ func TestCacheHeals(t *testing.T) {
 	}
 }
 
-// TestLoadTogether loads one module from many goroutines at once: it is compiled once.
+// TestLoadTogether loads one module from many goroutines at once: it is compiled once, and
+// nothing is kept for those who waited.
 func TestLoadTogether(t *testing.T) {
-	e := outside(t, t.TempDir())
+	if goruntime.GOOS != "linux" {
+		t.Skip("the compiler's limits need Linux")
+	}
+	path, err := compiler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compilations := filepath.Join(t.TempDir(), "compilations")
+	counted := []string{"sh", "-c", `echo >> "$0"; exec "$@"`, compilations, path, compileVerb}
+	e, err := sandbox.NewEngine(context.Background(), sandbox.Options{CacheDir: t.TempDir(), CompileCommand: counted})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close(context.Background()) })
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -300,4 +314,10 @@ func TestLoadTogether(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if n := len(readFile(t, compilations)); n != 1 {
+		t.Errorf("it was compiled %d times", n)
+	}
+	if n := e.Loading(); n != 0 {
+		t.Errorf("%d loads are still waited for", n)
+	}
 }
