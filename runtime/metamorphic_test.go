@@ -31,6 +31,16 @@ func (v *versionSite) crash() {
 	v.start()
 }
 
+// pause lets the subscriber run nothing while n events come.
+func (v *versionSite) pause(n int) {
+	v.t.Helper()
+	err := v.r.Pause(context.Background(), "tally", "for a while")
+	v.pay(n)
+	if err := errors.Join(err, v.r.Resume(context.Background(), "tally")); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
 // told is what the store has of the subscriber but for its state: what a failure needs to be explained.
 func (v *versionSite) told() string {
 	store := v.r.Store()
@@ -75,13 +85,7 @@ func TestInterruptedHistories(t *testing.T) {
 					stop(t, v.r)
 					v.start()
 				case 2:
-					if err := v.r.Pause(context.Background(), "tally", "for a while"); err != nil {
-						t.Fatal(err)
-					}
-					v.pay(30)
-					if err := v.r.Resume(context.Background(), "tally"); err != nil {
-						t.Fatal(err)
-					}
+					v.pause(30)
 				case 3:
 					partitions = 1 + rng.IntN(4)
 					v.extra = fmt.Sprintf("%spartitions = %d\nswap = %s\n", retry, partitions, swap)
