@@ -24,6 +24,13 @@ func LoadedModules(r *Runtime) (n int) {
 	return n
 }
 
+// Spent returns the fuel on the account of a subscriber.
+func Spent(r *Runtime, name string) int64 {
+	r.cores.mu.Lock()
+	defer r.cores.mu.Unlock()
+	return r.subscription(name).crew.share.spent
+}
+
 // SpecText tells what the plan in service asks of a subscriber, "" if it has none.
 func SpecText(r *Runtime, name string) string {
 	s := r.subscription(name)
@@ -31,11 +38,4 @@ func SpecText(r *Runtime, name string) string {
 		return ""
 	}
 	return fmt.Sprintf("%+v", s.latest().spec)
-}
-
-// Spent returns the fuel on the account of a subscriber.
-func Spent(r *Runtime, name string) int64 {
-	r.cores.mu.Lock()
-	defer r.cores.mu.Unlock()
-	return r.subscription(name).crew.share.spent
 }

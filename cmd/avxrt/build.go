@@ -53,6 +53,11 @@ whole, and only if its bytes differ. Modules carry what names source lines when 
 		Example: "  avxrt build\n  avxrt build fraud --release\n  avxrt build --check",
 		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if lang := build.Language(f.lang); lang != "" {
+				if err := build.CheckLanguage(lang); err != nil {
+					return &usageError{err}
+				}
+			}
 			if f.check {
 				return a.checkTools(cmd.Context(), f.lang)
 			}
@@ -133,7 +138,7 @@ func (a *app) checkTools(ctx context.Context, lang string) error {
 	for _, l := range langs {
 		r, err := checkTool(ctx, l)
 		if err != nil {
-			return &usageError{err}
+			return err
 		}
 		if !r.Found {
 			failed = fmt.Errorf("%s: %s", l, r.Reason)
@@ -152,7 +157,8 @@ func (a *app) checkTools(ctx context.Context, lang string) error {
 	return err
 }
 
-// checkTool looks for the toolchain of a language. The error says that there is no such language.
+// checkTool looks for the toolchain of a language. The error says that one did not get to
+// tell of itself.
 func checkTool(ctx context.Context, lang build.Language) (checkReport, error) {
 	r := checkReport{Language: string(lang)}
 	tools, err := build.Check(ctx, lang, "")
