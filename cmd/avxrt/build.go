@@ -75,9 +75,16 @@ func (a *app) build(ctx context.Context, dir string, f buildFlags) error {
 	if a.output == "jsonl" || a.output != "table" && a.output != "json" {
 		return unknownOutput(a.output, "table", "json")
 	}
-	p, err := build.Find(dir, build.Language(f.lang), f.out)
+	lang, err := languageOf(f.lang)
 	if err != nil {
 		return err
+	}
+	p, err := build.Find(dir, lang, f.out)
+	if err != nil {
+		return err
+	}
+	if a.live(a.err) { // some compilers are silent for half a minute
+		fmt.Fprintf(a.err, "building %s …\n", relative(p.File))
 	}
 	r, err := p.Build(ctx, build.Options{Release: f.release, Output: a.err})
 	if err != nil {
@@ -126,7 +133,11 @@ func shortDigest(digest string) string { return digest[:min(len(digest), len("sh
 func (a *app) checkTools(ctx context.Context, lang string) error {
 	langs := build.Languages()
 	if lang != "" {
-		langs = []build.Language{build.Language(lang)}
+		named, err := languageOf(lang)
+		if err != nil {
+			return err
+		}
+		langs = []build.Language{named}
 	}
 	var reports []checkReport
 	var failed error

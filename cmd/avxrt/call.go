@@ -15,6 +15,7 @@ import (
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/trial"
+	"github.com/avx-platform/avxrt/router"
 )
 
 type callFlags struct {
@@ -102,6 +103,9 @@ func (a *app) call(ctx context.Context, path string, f callFlags) (err error) {
 		err = a.writeJSON(report)
 	} else {
 		err = a.printCall(&report, ev.Time)
+	}
+	if err == nil && from != "" && !slices.ContainsFunc(spec.Topics, func(p router.Pattern) bool { return p.Match(ev.Topic) }) {
+		fmt.Fprintf(a.err, "%s does not want %s (topics), so a node would not give it this event\n", spec.Name, printable(ev.Topic))
 	}
 	if err == nil && out.End != trial.Handled && out.End != trial.Skipped {
 		err = fmt.Errorf("%s did not handle the event: %s: %s; %s", path, out.End, printable(out.Reason), inNode(out.End))

@@ -40,7 +40,11 @@ is not touched.`,
 			case lang == "":
 				return chooseLanguage(cmd.Context(), "name a language:", args[0])
 			}
-			return a.makeProject(cmd.Context(), args[0], build.Language(lang))
+			language, err := languageOf(lang)
+			if err != nil {
+				return err
+			}
+			return a.makeProject(cmd.Context(), args[0], language)
 		},
 	}
 	cmd.Flags().StringVarP(&lang, "lang", "l", "", "go, rust, c or assemblyscript")
@@ -52,15 +56,15 @@ is not touched.`,
 func chooseLanguage(ctx context.Context, title, name string) error {
 	lines := []string{title}
 	for _, lang := range build.Languages() {
-		line := fmt.Sprintf("  avxrt new %s --lang %s", name, lang)
-		if r, err := checkTool(ctx, lang); err != nil {
+		r, err := checkTool(ctx, lang)
+		if err != nil {
 			return err
-		} else if r.Found {
-			line += "   (" + r.Version + ")"
-		} else {
-			line += "   (" + r.Reason + ")"
 		}
-		lines = append(lines, line)
+		found := r.Version
+		if !r.Found {
+			found = r.Reason
+		}
+		lines = append(lines, fmt.Sprintf("  avxrt new %s --lang %-14s  (%s)", name, lang, found))
 	}
 	return &usageError{errors.New(strings.Join(lines, "\n"))}
 }
