@@ -25,6 +25,7 @@ type Commit struct {
 	Writes      []StateWrite // later ones win over earlier ones of the same key
 	DeadLetters []DeadLetter
 	Settled     []abi.Seq      // dead letters that are dealt with: they leave
+	Dropped     []DeadLetter   // that an operator wants no more: they leave, and it is remembered what they were
 	Parked      []ParkedChange // keys that it blocks or frees
 	Timers      []TimerChange  // that it sets or cancels, in order
 }
@@ -61,7 +62,7 @@ func (l *Log) Commit(ctx context.Context, c *Commit, d Durability) ([]Receipt, e
 		return nil, err
 	}
 	l.timers.committed(c)
-	if len(c.DeadLetters)+len(c.Settled) > 0 {
+	if len(c.DeadLetters)+len(c.Settled)+len(c.Dropped) > 0 {
 		l.lettersChanged.Add(1)
 	}
 	return r.receipts, nil
@@ -81,6 +82,9 @@ func (l *Log) commitImages(c *Commit) (images []byte, err error) {
 	}
 	for i := 0; err == nil && i < len(c.Settled); i++ {
 		images, err = l.letterImages(images, c.Subscriber, c.Settled[i])
+	}
+	for i := 0; err == nil && i < len(c.Dropped); i++ {
+		images, err = l.letterImages(images, c.Subscriber, c.Dropped[i].Seq)
 	}
 	for i := 0; err == nil && i < len(c.Parked); i++ {
 		images, err = appendImage(images, l.db, parkedKey(nil, c.Subscriber, &c.Parked[i].Parked))

@@ -35,16 +35,29 @@ type Control struct {
 // Span is a range of the events of one key, or of all if Key is "".
 type Span struct {
 	Key      string
-	From, To abi.Seq // To is behind the last one
-	Lane     int     // only those of this of Lanes lanes; Lanes 0: of all
-	Lanes    int
-	Waits    bool // only as long as the key is blocked, which runs them: the cursor began above
+	From, To abi.Seq  // To is behind the last one
+	Lanes    []LaneOf // only those of all these lanes; none: of all. There are several where the number of lanes was changed
+	Waits    bool     // only as long as the key is blocked, which runs them: the cursor began above
 }
 
-// Holds says whether the event with this key and seq is one of the span, but for its lane,
-// which the caller knows.
-func (s Span) Holds(key string, seq abi.Seq) bool {
-	return s.From <= seq && seq < s.To && (s.Key == "" || s.Key == key)
+// LaneOf is one of so many lanes.
+type LaneOf struct{ Lane, Lanes int }
+
+// LaneFunc tells which of n lanes an event is of.
+type LaneFunc func(key string, seq abi.Seq, n int) int
+
+// Holds says whether the event with this key and seq is one of the span.
+func (s Span) Holds(key string, seq abi.Seq, lane LaneFunc) bool {
+	return s.From <= seq && seq < s.To && (s.Key == "" || s.Key == key) && s.inLanes(key, seq, lane)
+}
+
+func (s Span) inLanes(key string, seq abi.Seq, lane LaneFunc) bool {
+	for _, l := range s.Lanes {
+		if lane(key, seq, l.Lanes) != l.Lane {
+			return false
+		}
+	}
+	return true
 }
 
 const (
@@ -65,15 +78,27 @@ func appendControl(b []byte, c *Control) []byte {
 		b = binary.AppendUvarint(b, n)
 	}
 	b = binary.AppendUvarint(appendRowString(b, c.Reason), uint64(len(c.Unhandled)))
-	for _, s := range c.Unhandled {
+	var further []uint64 // lanes behind the first: span, lane, number of lanes; they came later than the row
+	for i, s := range c.Unhandled {
 		b = binary.AppendUvarint(appendRowString(b, s.Key), uint64(s.From))
 		flags := uint64(0)
 		if s.Waits {
 			flags = 1
 		}
-		for _, n := range []uint64{uint64(s.To), flags, uint64(s.Lane), uint64(s.Lanes)} {
+		var first LaneOf
+		for j, l := range s.Lanes {
+			if j == 0 {
+				first = l
+			} else {
+				further = append(further, uint64(i), uint64(l.Lane), uint64(l.Lanes))
+			}
+		}
+		for _, n := range []uint64{uint64(s.To), flags, uint64(first.Lane), uint64(first.Lanes)} {
 			b = binary.AppendUvarint(b, n)
 		}
+	}
+	for _, n := range further {
+		b = binary.AppendUvarint(b, n)
 	}
 	return b
 }
@@ -86,8 +111,17 @@ func decodeControl(b []byte) (Control, error) {
 	c.Since, c.Reason = time.Unix(0, int64(r.num())), r.str()
 	for n := r.num(); n > 0 && r.err == nil; n-- {
 		span := Span{Key: r.str(), From: abi.Seq(r.num()), To: abi.Seq(r.num()), Waits: r.num() == 1}
-		span.Lane, span.Lanes = int(r.num()), int(r.num())
+		if l := (LaneOf{int(r.num()), int(r.num())}); l.Lanes != 0 {
+			span.Lanes = []LaneOf{l}
+		}
 		c.Unhandled = append(c.Unhandled, span)
+	}
+	for r.err == nil && len(r.b) > 0 {
+		i, l := r.num(), LaneOf{int(r.num()), int(r.num())}
+		if i >= uint64(len(c.Unhandled)) {
+			return c, errRow
+		}
+		c.Unhandled[i].Lanes = append(c.Unhandled[i].Lanes, l)
 	}
 	return c, r.err
 }

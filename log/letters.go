@@ -21,6 +21,14 @@ type LetterMore struct {
 	Run      uint64 // it failed while a reset with re-emission was replayed: they count, under this run
 	Replayed bool   // it had been handled before it failed in a replay: they are in the log already
 
+	// Newer says that the state version which is kept has handled the event, and only one that
+	// came after it gave it up: should the kept one come back, the letter leaves.
+	Newer bool
+
+	// Dropped says that the letter is gone, because an operator wanted it no more. What else is
+	// known stays, until the event is handled or given up again.
+	Dropped bool
+
 	Tries []Try // the attempts that were made by hand before the last one, at most [MaxTries], oldest first
 }
 
@@ -35,8 +43,13 @@ type Try struct {
 const MaxTries = 16
 
 func (m *LetterMore) empty() bool {
-	return m.Fuel == 0 && m.Run == 0 && !m.Replayed && len(m.Tries) == 0
+	return m.Fuel == 0 && m.Run == 0 && !m.Replayed && len(m.Tries) == 0 && !m.Newer && !m.Dropped
 }
+
+const (
+	letterNewer = 1 << iota
+	letterDropped
+)
 
 func appendLetterMore(b []byte, m *LetterMore) []byte {
 	flags := uint64(0)
@@ -51,6 +64,16 @@ func appendLetterMore(b []byte, m *LetterMore) []byte {
 		b = binary.AppendUvarint(b, uint64(t.Time.UnixNano()))
 		b = appendRowString(appendRowString(appendRowString(b, t.Reason), t.Message), t.Digest)
 	}
+	more := uint64(0)
+	if m.Newer {
+		more |= letterNewer
+	}
+	if m.Dropped {
+		more |= letterDropped
+	}
+	if more != 0 { // it came later than the row
+		b = binary.AppendUvarint(b, more)
+	}
 	return b
 }
 
@@ -59,6 +82,10 @@ func decodeLetterMore(b []byte) (LetterMore, error) {
 	m := LetterMore{Fuel: int64(r.num()), Run: r.num(), Replayed: r.num() == 1}
 	for n := r.num(); n > 0 && r.err == nil; n-- {
 		m.Tries = append(m.Tries, Try{Time: time.Unix(0, int64(r.num())), Reason: r.str(), Message: r.str(), Digest: r.str()})
+	}
+	if r.err == nil && len(r.b) > 0 {
+		more := r.num()
+		m.Newer, m.Dropped = more&letterNewer != 0, more&letterDropped != 0
 	}
 	return m, r.err
 }
@@ -77,6 +104,12 @@ func stageLetters(c *Commit, batch *pebble.Batch) {
 	for _, seq := range c.Settled {
 		_ = batch.Delete(deadLetterKey(nil, c.Subscriber, seq), nil)
 		_ = batch.Delete(letterMoreKey(nil, c.Subscriber, seq), nil)
+	}
+	for i := range c.Dropped {
+		d := &c.Dropped[i]
+		more := LetterMore{Run: d.Run, Replayed: d.Replayed, Newer: d.Newer, Dropped: true}
+		_ = batch.Delete(deadLetterKey(nil, c.Subscriber, d.Seq), nil)
+		_ = batch.Set(letterMoreKey(nil, c.Subscriber, d.Seq), appendLetterMore(nil, &more), nil)
 	}
 	for i := range c.DeadLetters {
 		d := &c.DeadLetters[i]
@@ -126,4 +159,82 @@ func (l *Log) letterMore(subscriber string, seq abi.Seq) (LetterMore, error) {
 	}
 	defer closer.Close()
 	return decodeLetterMore(value)
+}
+
+// DroppedLetters calls fn for the events of a subscriber whose seq is above after and whose dead
+// letter was dropped, in order, until fn says false. Those that were handled, or given up, since
+// are none.
+func (l *Log) DroppedLetters(subscriber string, after abi.Seq, fn func(seq abi.Seq, more LetterMore) bool) error {
+	return l.letterMores(subscriber, after, func(seq abi.Seq, more LetterMore) bool { return !more.Dropped || fn(seq, more) })
+}
+
+// letterMores calls fn for what else is known of the events above after, until it says false.
+func (l *Log) letterMores(subscriber string, after abi.Seq, fn func(seq abi.Seq, more LetterMore) bool) error {
+	prefix := named(nil, spaceLetterMore, subscriber)
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: letterMoreKey(nil, subscriber, after+1), UpperBound: successor(prefix)})
+	if err != nil {
+		return engineError(0, err)
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); it.Next() {
+		seq := chunkKeySeq(it.Key()[len(prefix)-1:])
+		more, err := decodeLetterMore(it.Value())
+		if err != nil {
+			return fmt.Errorf("%w: what else is known of dead letter %d of %q: %v", ErrDamaged, seq, subscriber, err)
+		}
+		if !fn(seq, more) {
+			return nil
+		}
+	}
+	return engineError(0, it.Error())
+}
+
+// forgetDropped takes out what is remembered of dropped dead letters whose events leave the log:
+// those below before will not be handled again.
+func (l *Log) forgetDropped(batch *pebble.Batch, before abi.Seq) error {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceLetterMore}, UpperBound: []byte{spaceLetterMore + 1}})
+	if err != nil {
+		return engineError(0, err)
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); it.Next() {
+		key := it.Key()
+		if chunkKeySeq(key[len(key)-9:]) >= before {
+			continue
+		}
+		if more, err := decodeLetterMore(it.Value()); err == nil && more.Dropped {
+			_ = batch.Delete(key, nil)
+		}
+	}
+	return engineError(0, it.Error())
+}
+
+// lettersSince makes what the present version gave up, for all that the one before it did, dead
+// letters like others: it is about to be the one that is kept.
+func (c *change) lettersSince(subscriber string) {
+	c.newerLetters(subscriber, func(seq abi.Seq, more LetterMore) {
+		more.Newer = false
+		c.set(letterMoreKey(nil, subscriber, seq), appendLetterMore(nil, &more))
+	})
+}
+
+// leaveLetters takes out what only the present version gave up, or an operator dropped of that:
+// the one that is kept comes back, which has handled it.
+func (c *change) leaveLetters(subscriber string) {
+	c.newerLetters(subscriber, func(seq abi.Seq, _ LetterMore) {
+		c.remove(deadLetterKey(nil, subscriber, seq))
+		c.remove(letterMoreKey(nil, subscriber, seq))
+	})
+}
+
+func (c *change) newerLetters(subscriber string, fn func(seq abi.Seq, more LetterMore)) {
+	err := c.s.l.letterMores(subscriber, 0, func(seq abi.Seq, more LetterMore) bool {
+		if more.Newer {
+			fn(seq, more)
+		}
+		return c.err == nil
+	})
+	if c.err == nil {
+		c.err = err
+	}
 }

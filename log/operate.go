@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -22,7 +23,7 @@ type Reset struct {
 	EmptyState bool    // take out all its state of the version that it has
 
 	// Lane tells which of n lanes an event is of; nil where there is one only.
-	Lane func(key string, seq abi.Seq, lanes int) int
+	Lane LaneFunc
 
 	back bool // to the state version before; see [Log.ReturnState]
 }
@@ -62,6 +63,9 @@ func (s *sequencer) reset(r Reset, batch *pebble.Batch) (abi.Seq, error) {
 	parked, err := s.l.Parked(r.Subscriber)
 	if err != nil {
 		return 0, err
+	}
+	if r.Lane == nil {
+		r.Lane = func(string, abi.Seq, int) int { return 0 }
 	}
 	m := &move{was: control, lanes: lanes, to: r.To, lane: r.Lane, mark: max(control.Mark, r.To)}
 	for _, c := range lanes {
@@ -114,16 +118,11 @@ type move struct {
 	lanes []Cursor // before
 	to    abi.Seq
 	mark  abi.Seq // the new one
-	lane  func(key string, seq abi.Seq, lanes int) int
+	lane  LaneFunc
 	spans []Span
 }
 
-func (m *move) laneOf(key string, seq abi.Seq) int {
-	if m.lane == nil || len(m.lanes) == 1 {
-		return 0
-	}
-	return m.lane(key, seq, len(m.lanes))
-}
+func (m *move) laneOf(key string, seq abi.Seq) int { return m.lane(key, seq, len(m.lanes)) }
 
 func (m *move) cursorOf(p *Parked) abi.Seq { return m.lanes[m.laneOf(p.Key, p.First)].Next }
 
@@ -165,43 +164,41 @@ func (m *move) unhandled(parked []Parked) {
 			m.stillWaits(old, &parked[i])
 		}
 	}
-	for lane, c := range m.lanes { // what this lane has not come to, and others have or the reset skips
-		m.add(m.ofLane(lane, Span{From: max(c.Next, m.was.Mark), To: m.mark}))
-	}
+	m.ahead(Span{From: m.was.Mark, To: m.mark}) // what lanes have not come to, and others have or the reset skips
 }
 
-// ofLane restricts a span to a lane, if there are several.
-func (m *move) ofLane(lane int, s Span) Span {
-	if len(m.lanes) > 1 {
-		s.Lane, s.Lanes = lane, len(m.lanes)
+// ahead adds what of a span the lanes have not come to: what none of them has, and, of what the
+// foremost has, what is of those behind it.
+func (m *move) ahead(s Span) {
+	if s.Key != "" {
+		s.From = max(s.From, m.lanes[m.laneOf(s.Key, s.From)].Next)
+		m.add(s)
+		return
 	}
-	return s
-}
-
-// ahead adds what of an old span the cursor has not come to.
-func (m *move) ahead(old Span) {
-	switch {
-	case old.Key != "" || old.Lanes == 0 && old.To == old.From+1:
-		old.From = max(old.From, m.lanes[m.laneOf(old.Key, old.From)].Next)
-		m.add(old)
-	case old.Lanes == 0:
-		for lane, c := range m.lanes {
-			m.add(m.ofLane(lane, Span{From: max(old.From, c.Next), To: old.To}))
+	for _, l := range s.Lanes {
+		if l.Lanes == len(m.lanes) {
+			s.From = max(s.From, m.lanes[l.Lane].Next)
+			m.add(s)
+			return
 		}
-	case old.Lanes == len(m.lanes):
-		old.From = max(old.From, m.lanes[old.Lane].Next)
-		m.add(old)
-	default: // their number was changed since; what one of them reached counts as reached
-		for _, c := range m.lanes {
-			old.From = max(old.From, c.Next)
-		}
-		m.add(old)
 	}
+	foremost := abi.Seq(0)
+	for _, c := range m.lanes {
+		foremost = max(foremost, c.Next)
+	}
+	for lane, c := range m.lanes {
+		part := s
+		part.From, part.To = max(s.From, c.Next), min(s.To, foremost)
+		part.Lanes = append(slices.Clone(s.Lanes), LaneOf{lane, len(m.lanes)})
+		m.add(part)
+	}
+	s.From = max(s.From, foremost)
+	m.add(s)
 }
 
 // stillWaits adds what of an old span a blocked key keeps from being handled.
 func (m *move) stillWaits(old Span, p *Parked) {
-	if old.Key != "" && old.Key != p.Key || old.Lanes == len(m.lanes) && old.Lane != m.laneOf(p.Key, p.First) {
+	if old.Key != "" && old.Key != p.Key || !old.inLanes(p.Key, p.First, m.lane) {
 		return
 	}
 	if old.Waits {

@@ -163,6 +163,9 @@ func (l *Log) trim(ctx context.Context, seq abi.Seq, reason string, report *Reta
 		if err != nil {
 			return err
 		}
+		if err := l.forgetDropped(batch, before); err != nil {
+			return err
+		}
 		l.first.Store(uint64(before))
 		_ = batch.Set(metaFirst, binary.LittleEndian.AppendUint64(nil, uint64(before)), nil)
 		return batch.DeleteRange(chunkKey(nil, from), chunkKey(nil, before), nil)

@@ -41,6 +41,11 @@ type rewinder struct {
 	cursorAt, prefix []byte
 	cursor           Cursor
 	before           map[string][]byte // state key → value; nil: it was absent
+
+	// For [Snapshot.Before] alone.
+	parked   map[string][]byte // rows of blocked keys by key; nil: it was absent
+	letterAt []byte            // the key of the event's dead letter
+	settled  bool              // it left the store again
 }
 
 // step takes back one commit.

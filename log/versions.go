@@ -323,6 +323,7 @@ func (s *sequencer) switchState(w *StateSwitch, batch *pebble.Batch) error {
 	if err != nil {
 		return err
 	}
+	record.lettersSince(w.Subscriber)
 	if err := record.takeLetters(w.Subscriber); err != nil {
 		return err
 	}
@@ -371,7 +372,7 @@ func (c *change) takeLetters(subscriber string) error {
 	for it.First(); it.Valid(); it.Next() {
 		seq := chunkKeySeq(it.Key()[len(prefix)-1:])
 		c.set(deadLetterKey(nil, subscriber, seq), append([]byte(nil), it.Value()...))
-		c.set(letterMoreKey(nil, subscriber, seq), appendLetterMore(nil, &LetterMore{Replayed: true}))
+		c.set(letterMoreKey(nil, subscriber, seq), appendLetterMore(nil, &LetterMore{Replayed: true, Newer: true}))
 	}
 	return engineError(0, it.Error())
 }
@@ -381,7 +382,7 @@ type StateReturn struct {
 	Subscriber string
 	Version    uint32
 	Revision   Revision
-	Lane       func(key string, seq abi.Seq, lanes int) int // as Reset's
+	Lane       LaneFunc // as Reset's
 }
 
 // ReturnState applies t, durably: the subscriber stands where that version left off, with
@@ -408,10 +409,12 @@ func (l *Log) ReturnState(ctx context.Context, t StateReturn) (at abi.Seq, histo
 	return at, t.Revision.after, err
 }
 
-// goBack puts the kept version and what was blocked in it in the place of the present one.
+// goBack puts the kept version and what was blocked in it in the place of the present one, and
+// takes out the dead letters that only the present one made of what that has handled.
 func (c *change) goBack(subscriber string, v Versions) {
 	c.removeAll(statePrefix(nil, subscriber, v.Serving))
 	c.removeAll(named(nil, spaceParked, subscriber))
+	c.leaveLetters(subscriber)
 	for i := range v.KeptParked {
 		c.set(parkedKey(nil, subscriber, &v.KeptParked[i]), appendParked(nil, &v.KeptParked[i]))
 	}

@@ -1,6 +1,10 @@
 package runtime
 
-import "github.com/avx-platform/avxrt/abi"
+import (
+	"fmt"
+
+	"github.com/avx-platform/avxrt/abi"
+)
 
 // OnBuildStep makes f be called behind each commit of a state version that is being built.
 func OnBuildStep(o *Options, f func()) { o.onBuildStep = f }
@@ -18,4 +22,20 @@ func LoadedModules(r *Runtime) (n int) {
 		}
 	}
 	return n
+}
+
+// Spent returns the fuel on the account of a subscriber.
+func Spent(r *Runtime, name string) int64 {
+	r.cores.mu.Lock()
+	defer r.cores.mu.Unlock()
+	return r.subscription(name).crew.share.spent
+}
+
+// SpecText tells what the plan in service asks of a subscriber, "" if it has none.
+func SpecText(r *Runtime, name string) string {
+	s := r.subscription(name)
+	if s == nil {
+		return ""
+	}
+	return fmt.Sprintf("%+v", s.latest().spec)
 }

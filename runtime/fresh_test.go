@@ -44,10 +44,15 @@ func TestFreshInstances(t *testing.T) {
 			Seq: abi.Seq(i + 1), Topic: ev.Topic, Key: ev.Key, ID: ev.ID, Source: ev.Source, Time: ev.Time.UnixNano(), Data: ev.Data, Attempt: 1,
 		})
 	}
-	for _, name := range []string{"analytics", "inventory", "email", "logging", "metrics", "audit", "notification"} {
+	files, err := fs.Glob(plugins.FS, "*.wasm")
+	if err != nil || len(files) < 7 {
+		t.Fatalf("%d modules are shipped, %v", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(file, ".wasm")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wasm, err := fs.ReadFile(plugins.FS, name+".wasm")
+			wasm, err := fs.ReadFile(plugins.FS, file)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,6 +72,9 @@ func TestFreshInstances(t *testing.T) {
 			if len(one) < len(events) {
 				t.Errorf("only %d things came of %d events", len(one), len(events))
 			}
+			if timers := slices.ContainsFunc(one, func(line string) bool { return strings.Contains(line, " timer ") }); name == "notification" && !timers {
+				t.Error("no timer fired, so none was compared")
+			}
 		})
 	}
 }
@@ -79,58 +87,123 @@ var freshConf = map[string]string{
 	"all.topic": "orders.*", "all.channel": "chat", "all.to": "#orders", "all.text": "{order} {country} {lines}", "checkpoint": "10",
 }
 
-// story returns what came of each event, and the state at the end.
-func story(t *testing.T, m *sandbox.Module, events []abi.Event, fresh bool) (told []string) {
+// telling is a guest that is given events one by one, and what came of them.
+type telling struct {
+	t        *testing.T
+	module   *sandbox.Module
+	fresh    bool // a new instance for each
+	instance *sandbox.Instance
+	state    memory
+	timers   map[string]sandbox.Emit // by name
+	told     []string
+}
+
+// story returns what came of each event, and of the timers that these set, and the state at the end.
+func story(t *testing.T, m *sandbox.Module, events []abi.Event, fresh bool) []string {
 	t.Helper()
-	state := memory{}
-	var instance *sandbox.Instance
+	w := &telling{t: t, module: m, fresh: fresh, state: memory{}, timers: map[string]sandbox.Emit{}}
 	for i := range events {
-		if instance == nil {
-			var err error
-			if instance, err = m.Instantiate(context.Background(), sandbox.Config{
-				Subscriber: "s", Grants: func(string) bool { return true }, Conf: freshConf,
-				Limits: sandbox.Limits{Fuel: 10_000_000_000, Time: 1 << 40},
-			}, state); err != nil {
-				t.Fatal(err)
+		w.fire(events[i].Time, events[i].Seq)
+		w.give(events[i])
+	}
+	w.fire(1<<62, events[len(events)-1].Seq)
+	w.close()
+	for _, k := range slices.Sorted(maps.Keys(w.state)) {
+		w.told = append(w.told, k+"="+w.state[k])
+	}
+	return w.told
+}
+
+// fire gives the timers that are due, in the order of (due, name).
+func (w *telling) fire(now int64, seq abi.Seq) {
+	for {
+		next := ""
+		for name, e := range w.timers {
+			if have := w.timers[next]; e.Due <= now && (next == "" || e.Due < have.Due || e.Due == have.Due && name < next) {
+				next = name
 			}
 		}
-		given := false
-		result := instance.Run(context.Background(), sandbox.Batch{State: state, Next: func() *abi.Event {
-			if given {
-				return nil
+		if next == "" {
+			return
+		}
+		ev := w.timers[next].Event
+		ev.Kind, ev.Time, ev.Seq, ev.ID, ev.Source, ev.Attempt = abi.KindTimer, w.timers[next].Due, seq, "timer-"+next, "/avxrt/test", 1
+		delete(w.timers, next)
+		w.give(ev)
+	}
+}
+
+// give lets the guest handle an event.
+func (w *telling) give(ev abi.Event) {
+	w.t.Helper()
+	if w.instance == nil {
+		var err error
+		if w.instance, err = w.module.Instantiate(context.Background(), sandbox.Config{
+			Subscriber: "s", Grants: func(string) bool { return true }, Conf: freshConf,
+			Limits: sandbox.Limits{Fuel: 10_000_000_000, Time: 1 << 40},
+		}, w.state); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	line := fmt.Sprint(ev.Seq)
+	if ev.Kind == abi.KindTimer {
+		line += " timer " + ev.ID
+	}
+	result := w.instance.Run(context.Background(), sandbox.Batch{
+		State: w.state, Timers: len(w.timers), HasTimer: func(name string) bool { _, ok := w.timers[name]; return ok }, Next: once(ev),
+	})
+	if result.Trap != nil {
+		w.t.Fatalf("event %s: %s", line, result.Trap.Message)
+	}
+	line += fmt.Sprintf(" handled %d", result.Handled)
+	if result.Failure != nil {
+		line += fmt.Sprintf(" failed %d %s", result.Failure.Code, result.Failure.Message)
+	}
+	for _, e := range result.Emits {
+		line += fmt.Sprintf(" emitted %s %s %s %d %d %q %v", e.Event.Topic, e.Event.Key, e.Event.Data, e.Event.Version, e.Due, e.Timer, e.Cancel)
+		for k, v := range e.Event.Headers.All() {
+			line += " " + k + ":" + v
+		}
+		switch {
+		case e.Cancel:
+			delete(w.timers, e.Timer)
+		case e.Due != 0:
+			name := e.Timer
+			if name == "" {
+				name = fmt.Sprint("unnamed ", len(w.told))
 			}
-			given = true
-			ev := events[i]
-			return &ev
-		}})
-		line := fmt.Sprintf("%d handled %d", i, result.Handled)
-		if result.Trap != nil {
-			t.Fatalf("event %d: %s", i, result.Trap.Message)
-		}
-		if result.Failure != nil {
-			line += fmt.Sprintf(" failed %d %s", result.Failure.Code, result.Failure.Message)
-		}
-		for _, e := range result.Emits {
-			line += fmt.Sprintf(" emitted %s %s %s", e.Event.Topic, e.Event.Key, e.Event.Data)
-		}
-		told = append(told, line)
-		for _, w := range result.Writes {
-			if w.Delete {
-				delete(state, string(w.Key))
-			} else {
-				state[string(w.Key)] = string(w.Value)
-			}
-		}
-		if fresh || !instance.Usable() {
-			_ = instance.Close(context.Background())
-			instance = nil
+			e.Event = e.Event.Clone()
+			w.timers[name] = e
 		}
 	}
-	if instance != nil {
-		_ = instance.Close(context.Background())
+	w.told = append(w.told, line)
+	for _, change := range result.Writes {
+		if change.Delete {
+			delete(w.state, string(change.Key))
+		} else {
+			w.state[string(change.Key)] = string(change.Value)
+		}
 	}
-	for _, k := range slices.Sorted(maps.Keys(state)) {
-		told = append(told, k+"="+state[k])
+	if w.fresh || !w.instance.Usable() {
+		w.close()
 	}
-	return told
+}
+
+func (w *telling) close() {
+	if w.instance != nil {
+		_ = w.instance.Close(context.Background())
+		w.instance = nil
+	}
+}
+
+// once gives one event.
+func once(ev abi.Event) func() *abi.Event {
+	given := false
+	return func() *abi.Event {
+		if given {
+			return nil
+		}
+		given = true
+		return &ev
+	}
 }

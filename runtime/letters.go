@@ -124,8 +124,8 @@ func (r *Runtime) DropDeadLetters(ctx context.Context, subscriber string, f Lett
 		}
 		after = letters[len(letters)-1].Seq
 		if s != nil {
-			err = s.crew.settleLetters(ctx, letters, &dropped)
-		} else if err = r.settleDetached(ctx, subscriber, seqsOf(letters)); err == nil {
+			err = s.crew.dropLetters(ctx, letters, &dropped)
+		} else if err = r.dropDetached(ctx, subscriber, seqsOf(letters)); err == nil {
 			dropped = append(dropped, seqsOf(letters)...)
 		}
 		if err != nil {
@@ -143,16 +143,16 @@ func seqsOf(letters []DeadLetter) []abi.Seq {
 	return seqs
 }
 
-// settleLetters takes out dead letters, each between two runs of its lane, and adds those
+// dropLetters takes out dead letters, each between two runs of its lane, and adds those
 // that are gone to dropped.
-func (c *crew) settleLetters(ctx context.Context, letters []DeadLetter, dropped *[]abi.Seq) error {
+func (c *crew) dropLetters(ctx context.Context, letters []DeadLetter, dropped *[]abi.Seq) error {
 	for _, lane := range c.all() {
 		mine := slices.DeleteFunc(slices.Clone(letters), func(d DeadLetter) bool { return !lane.mine(&d.Event) })
 		if len(mine) == 0 {
 			continue
 		}
 		seqs := seqsOf(mine)
-		if err := lane.do(ctx, func() error { return lane.settleLetters(seqs) }); err != nil {
+		if err := lane.do(ctx, func() error { return lane.dropLetters(seqs) }); err != nil {
 			return err
 		}
 		*dropped = append(*dropped, seqs...)
@@ -160,10 +160,25 @@ func (c *crew) settleLetters(ctx context.Context, letters []DeadLetter, dropped 
 	return nil
 }
 
-// settleLetters takes out dead letters between two runs.
-func (s *subscription) settleLetters(seqs []abi.Seq) error {
-	c := &log.Commit{To: s.stored, Settled: seqs, Parked: release(s.machine, seqs)}
-	return s.settleNow(c)
+// dropLetters takes out dead letters between two runs.
+func (s *subscription) dropLetters(seqs []abi.Seq) error {
+	rows, err := s.r.letterRows(s.name, seqs)
+	if err != nil {
+		return err
+	}
+	return s.settleNow(&log.Commit{To: s.stored, Dropped: rows, Parked: release(s.machine, seqs)})
+}
+
+// letterRows returns the dead letters at seqs, which ascend, that are still there: one that was
+// handled since it was found must not be remembered as dropped.
+func (r *Runtime) letterRows(subscriber string, seqs []abi.Seq) (rows []log.DeadLetter, err error) {
+	err = r.store.DeadLetters(subscriber, seqs[0]-1, func(d log.DeadLetter) bool {
+		if _, ok := slices.BinarySearch(seqs, d.Seq); ok {
+			rows = append(rows, d)
+		}
+		return d.Seq < seqs[len(seqs)-1]
+	})
+	return rows, err
 }
 
 // settleNow commits, durably, what an operator did to dead letters.
@@ -190,15 +205,19 @@ func release(m *delivery.Machine, seqs []abi.Seq) []log.ParkedChange {
 	return parkedRows(freed)
 }
 
-// settleDetached takes out dead letters of a subscriber that nothing runs.
-func (r *Runtime) settleDetached(ctx context.Context, subscriber string, seqs []abi.Seq) error {
+// dropDetached takes out dead letters of a subscriber that nothing runs.
+func (r *Runtime) dropDetached(ctx context.Context, subscriber string, seqs []abi.Seq) error {
 	at, err := r.position(subscriber, 0, 1)
+	if err != nil {
+		return err
+	}
+	rows, err := r.letterRows(subscriber, seqs)
 	if err != nil {
 		return err
 	}
 	c := &log.Commit{
 		Subscriber: subscriber, From: at.Next, To: at.Next, Fence: at.Fence, Digest: at.Digest,
-		Settled: seqs, Parked: release(delivery.New(delivery.Policy{}, at.start(false)), seqs),
+		Dropped: rows, Parked: release(delivery.New(delivery.Policy{}, at.start(false)), seqs),
 	}
 	_, err = r.store.Commit(ctx, c, log.Durable)
 	return err

@@ -54,12 +54,12 @@ func breakManifest(rng *rand.Rand, text string) string {
 	return string(b)
 }
 
-// running is what a plan made of the node. The number of the generation is not part of it: the
+// running is what a plan made of the node: whom it has, and under which rules. The number of the generation is not part of it: the
 // same plan read again is another generation, which a lane takes when it comes to it.
 func running(r *runtime.Runtime) string {
 	var out []string
 	for _, s := range r.Subscribers() {
-		out = append(out, fmt.Sprint(s.Name, s.Topics, s.Module, s.Digest, s.Partitions))
+		out = append(out, fmt.Sprint(s.Name, s.Topics, s.Module, s.Digest, s.Partitions, runtime.SpecText(r, s.Name)))
 	}
 	return strings.Join(out, "\n")
 }
@@ -110,11 +110,13 @@ config = { a = "b" }
 	if got := state(t, r, "probe", "n")[""]; got != int64(sent) {
 		t.Errorf("%d events were handled, want %d", got, sent)
 	}
-	before := running(r)
-	if err := reload(strings.Replace(good, "do.*", "do.**", 1)); err != nil {
-		t.Fatal(err)
+	for from, to := range map[string]string{"do.*": "do.**", "50M": "51M", "attempts = 3": "attempts = 4", `a = "b"`: `a = "c"`} {
+		before := running(r)
+		if err := reload(strings.Replace(good, from, to, 1)); err != nil || !strings.Contains(good, from) {
+			t.Fatalf("%s for %s: %v", to, from, err)
+		}
+		eventually(t, func() bool { return running(r) != before })
 	}
-	eventually(t, func() bool { return running(r) != before })
 	p.Breach()
 }
 

@@ -244,7 +244,7 @@ func (s *subscription) restart() error {
 	}
 	s.moved()
 	s.stored, s.fence, s.version, s.past = at.Next, at.Fence, at.version, at.past
-	s.machine = delivery.New(policy(s.gen.spec), at.start(false))
+	s.machine = delivery.New(policy(s.gen.spec), at.start(s.machine.Careful()))
 	s.discard()
 	s.closeReader()
 	s.publishStatus()

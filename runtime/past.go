@@ -12,9 +12,10 @@ import (
 // that again must not be appended again. Above the mark nothing of this matters.
 type past struct {
 	log.Control
-	any     []log.Span            // of Unhandled, those of all keys
-	byKey   map[string][]log.Span // and those of one
-	letters map[abi.Seq]emission  // its dead letters that may run again, and what becomes of their emits
+	any     []log.Span                 // of Unhandled, those of all keys
+	byKey   map[string][]log.Span      // and those of one
+	letters map[abi.Seq]log.LetterMore // its dead letters that may run again, dropped ones too: what becomes of their emits
+	keptAt  abi.Seq                    // where the state version that is kept left off; 0: none is
 }
 
 // emission is what becomes of what an event emits. The zero value: it is appended.
@@ -37,7 +38,11 @@ func (r *Runtime) past(name string, p position) (past, error) {
 	if from >= h.Mark {
 		return h, nil
 	}
-	h.byKey, h.letters = map[string][]log.Span{}, map[abi.Seq]emission{}
+	versions, err := r.store.Versions(name)
+	if err != nil {
+		return h, err
+	}
+	h.byKey, h.letters, h.keptAt = map[string][]log.Span{}, map[abi.Seq]log.LetterMore{}, versions.KeptAt
 	for _, span := range h.Unhandled {
 		if span.Key == "" {
 			h.any = append(h.any, span)
@@ -45,16 +50,21 @@ func (r *Runtime) past(name string, p position) (past, error) {
 			h.byKey[span.Key] = append(h.byKey[span.Key], span)
 		}
 	}
-	err = r.store.DeadLetters(name, max(from, 1)-1, func(d log.DeadLetter) bool {
-		if d.Seq < h.Mark {
-			h.letters[d.Seq] = emissionOf(&d)
+	note := func(seq abi.Seq, more log.LetterMore) bool {
+		if seq < h.Mark {
+			more.Tries = nil
+			h.letters[seq] = more
 		}
-		return d.Seq < h.Mark
-	})
+		return seq < h.Mark
+	}
+	err = r.store.DroppedLetters(name, max(from, 1)-1, note)
+	if err == nil {
+		err = r.store.DeadLetters(name, max(from, 1)-1, func(d log.DeadLetter) bool { return note(d.Seq, d.LetterMore) })
+	}
 	return h, err
 }
 
-func emissionOf(d *log.DeadLetter) emission { return emission{dropped: d.Replayed, run: d.Run} }
+func emissionOf(m *log.LetterMore) emission { return emission{dropped: m.Replayed, run: m.Run} }
 
 // emission says what becomes of what ev emits.
 func (h *past) emission(ev *abi.Event) emission {
@@ -64,17 +74,31 @@ func (h *past) emission(ev *abi.Event) emission {
 	if h.ReEmit {
 		return emission{run: h.Run}
 	}
-	if e, ok := h.letters[ev.Seq]; ok {
-		return e
+	if m, ok := h.letters[ev.Seq]; ok {
+		return emissionOf(&m)
 	}
+	return emission{dropped: !h.skipped(ev)}
+}
+
+// skipped says whether an event below the mark was never dealt with, and is no dead letter.
+func (h *past) skipped(ev *abi.Event) bool {
 	for _, spans := range [][]log.Span{h.any, h.byKey[ev.Key]} {
 		for _, span := range spans {
-			if span.Holds(ev.Key, ev.Seq) && (span.Lanes == 0 || partition(ev.Key, ev.Seq, span.Lanes) == span.Lane) {
-				return emission{}
+			if span.Holds(ev.Key, ev.Seq, partition) {
+				return true
 			}
 		}
 	}
-	return emission{dropped: true}
+	return false
+}
+
+// newer says whether the state version that is kept has handled an event that the present one
+// gave up.
+func (h *past) newer(ev *abi.Event) bool {
+	if m, ok := h.letters[ev.Seq]; ok {
+		return m.Newer
+	}
+	return ev.Seq < min(h.Mark, h.keptAt) && !h.skipped(ev)
 }
 
 // prune takes out of a run's result the emits that are in the log already. They passed
@@ -124,7 +148,7 @@ func (s *subscription) letterMore(seq abi.Seq, result *sandbox.Result) log.Lette
 		ev = abi.Event{Seq: seq}
 	}
 	e := s.past.emission(&ev)
-	more.Replayed, more.Run = e.dropped, e.run
+	more.Replayed, more.Run, more.Newer = e.dropped, e.run, s.past.newer(&ev)
 	return more
 }
 

@@ -11,14 +11,14 @@ import (
 )
 
 // TestEmitsOverResets lets a subscriber handle, block and give up events at random, while
-// its cursor is moved to and fro and dead letters are redriven. Whatever the story, no id is
+// its cursor is moved to and fro, the number of its lanes is changed, and dead letters are redriven or dropped. Whatever the story, no id is
 // emitted twice, and once everything was read again everything was emitted: exactly once,
 // where no reset asked for more.
 func TestEmitsOverResets(t *testing.T) {
 	for seed := range uint64(40) {
-		for _, lanes := range []int{1, 3} {
-			t.Run(fmt.Sprintf("seed=%d/lanes=%d", seed, lanes), func(t *testing.T) {
-				s := newResets(t, seed, lanes)
+		for _, most := range []int{1, 3} {
+			t.Run(fmt.Sprintf("seed=%d/lanes=%d", seed, most), func(t *testing.T) {
+				s := newResets(t, seed, most)
 				for range 150 {
 					s.step()
 				}
@@ -35,6 +35,7 @@ type resets struct {
 	rng     *rand.Rand
 	r       *Runtime
 	lanes   int
+	most    int            // lanes
 	emitted map[string]int // by id
 	count   map[abi.Seq]int
 	again   bool // some reset asked for more
@@ -48,7 +49,7 @@ func newResets(t *testing.T, seed uint64, lanes int) *resets {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	s := &resets{t: t, rng: rand.New(rand.NewPCG(seed, 1)), r: &Runtime{store: l}, lanes: lanes, emitted: map[string]int{}, count: map[abi.Seq]int{}}
+	s := &resets{t: t, rng: rand.New(rand.NewPCG(seed, 1)), r: &Runtime{store: l}, lanes: lanes, most: lanes, emitted: map[string]int{}, count: map[abi.Seq]int{}}
 	ctx := context.Background()
 	_, err = l.Attach(ctx, log.Attachment{Subscriber: "s", Next: 1})
 	s.check(err)
@@ -88,6 +89,10 @@ func (s *resets) step() {
 		s.reset(to, s.rng.IntN(6) == 0)
 	case n <= 5:
 		s.redrive()
+	case n == 6:
+		s.drop()
+	case n == 7 && s.most > 1:
+		s.setLanes(1 + s.rng.IntN(s.most))
 	default:
 		s.handle(s.rng.IntN(s.lanes))
 	}
@@ -213,11 +218,40 @@ func (s *resets) redrive() bool {
 			continue
 		}
 		s.say("redrive")
-		s.emit(d.Seq, emissionOf(&d))
+		s.emit(d.Seq, emissionOf(&d.LetterMore))
 		s.commit(lane, at, &log.Commit{To: at.Next, Settled: []abi.Seq{d.Seq}})
 		return true
 	}
 	return false
+}
+
+// setLanes lets the lanes run on to the foremost of them and gives the subscriber n there.
+func (s *resets) setLanes(n int) {
+	s.say("%d lanes, which meet", n)
+	until := abi.Seq(0)
+	for lane := range s.lanes {
+		until = max(until, s.place(lane).Next)
+	}
+	for lane := range s.lanes {
+		for s.place(lane).Next < until {
+			s.handle(lane)
+		}
+	}
+	s.check(s.r.store.SetLanes(context.Background(), "s", n, until))
+	s.lanes = n
+}
+
+// drop takes out one of the dead letters, whether its turn comes or not.
+func (s *resets) drop() {
+	var letters []log.DeadLetter
+	s.check(s.r.store.DeadLetters("s", 0, func(d log.DeadLetter) bool { letters = append(letters, d); return true }))
+	if len(letters) == 0 {
+		return
+	}
+	d := letters[s.rng.IntN(len(letters))]
+	s.say("drop %d", d.Seq)
+	at := s.place(0)
+	s.commit(0, at, &log.Commit{To: at.Next, Dropped: []log.DeadLetter{d}})
 }
 
 // finish reads everything again and lets all of it succeed.

@@ -40,6 +40,20 @@ func (r *Runtime) build(ctx context.Context, m *manifest.Manifest, by change) (*
 	return p, nil
 }
 
+// stillFresh takes over what was refused just now from a plan in whose place p was built: in p it
+// is what the store remembers. stale is nil where there was none.
+func (p *plan) stillFresh(stale *plan) {
+	if stale == nil {
+		return
+	}
+	for name, c := range p.choices {
+		if was := stale.choices[name]; was.fresh && c.refused != "" && c.wanted == was.wanted {
+			c.fresh = true
+			p.choices[name] = c
+		}
+	}
+}
+
 // readModule reads a module from the plugins folder, which it cannot leave, or from
 // Options.Modules where the folder has none of that name.
 func (r *Runtime) readModule(dir, name string) ([]byte, error) {
@@ -328,7 +342,9 @@ func (r *Runtime) reload(ctx context.Context, by change) error {
 	}
 	var p *plan
 	for err = errStale; err == errStale; {
+		stale := p
 		if p, err = r.build(ctx, m, by); err == nil {
+			p.stillFresh(stale)
 			err = r.adopt(ctx, p)
 		}
 	}

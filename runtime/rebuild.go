@@ -34,8 +34,8 @@ const (
 )
 
 // builder builds a version by handling again, in the order of the log, what the generation in
-// service has dealt with: no dead letter, nothing that waits behind a blocked key, and nothing
-// that an operator skipped. What the events emit is in the log already and is dropped.
+// service has dealt with: no dead letter, also none that was dropped, nothing that waits behind a
+// blocked key, and nothing that an operator skipped. What the events emit is in the log already and is dropped.
 type builder struct {
 	c        *crew
 	m        *stateMove
@@ -192,9 +192,20 @@ func (c *crew) rebuildTo(ctx context.Context, m *stateMove, at abi.Seq) (log.Sta
 type standingOf struct {
 	parked  map[string]abi.Seq // by key, the first that waits
 	alone   map[abi.Seq]bool   // events without a key that wait
-	letters map[abi.Seq]bool
-	skipped []log.Span // by an operator
-	until   abi.Seq    // nothing is known of events from here on
+	letters map[abi.Seq]bool   // given up; also those that were dropped since
+	skipped []log.Span         // by an operator
+	until   abi.Seq            // nothing is known of events from here on
+}
+
+// gaveUp notes a letter, one of at most so many, and says whether more may matter.
+func (st *standingOf) gaveUp(seq abi.Seq, most int) bool {
+	if len(st.letters) == most {
+		st.until = min(st.until, seq)
+	}
+	if seq < st.until {
+		st.letters[seq] = true
+	}
+	return seq < st.until
 }
 
 // look reads what waits or was given up between a seq and another. The cursors were read
@@ -213,14 +224,11 @@ func (b *builder) look(from, limit abi.Seq) (*standingOf, error) {
 			st.parked[p.Key] = p.First
 		}
 	}
-	err = store.DeadLetters(name, from-1, func(d log.DeadLetter) bool {
-		if len(st.letters) == lettersAhead {
-			st.until = d.Seq
-		} else if d.Seq < limit {
-			st.letters[d.Seq] = true
-		}
-		return d.Seq < st.until
-	})
+	// A letter that is dropped in between is among the dropped, which are read last.
+	err = store.DeadLetters(name, from-1, func(d log.DeadLetter) bool { return st.gaveUp(d.Seq, lettersAhead) })
+	if err == nil {
+		err = store.DroppedLetters(name, from-1, func(seq abi.Seq, _ log.LetterMore) bool { return st.gaveUp(seq, 2*lettersAhead) })
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -243,7 +251,7 @@ func (st *standingOf) dealt(ev *abi.Event) (dealt, waits bool) {
 		return false, false
 	}
 	for _, span := range st.skipped {
-		if span.Holds(ev.Key, ev.Seq) && (span.Lanes == 0 || partition(ev.Key, ev.Seq, span.Lanes) == span.Lane) {
+		if span.Holds(ev.Key, ev.Seq, partition) {
 			return false, false
 		}
 	}

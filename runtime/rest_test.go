@@ -47,6 +47,10 @@ func TestDrowsy(t *testing.T) {
 	if at := s.laneStatus().Cursor; at != 10 {
 		t.Errorf("asleep, its cursor is %d", at)
 	}
+	s.mu.next = &generation{} // which may want what this one does not
+	if at := s.laneStatus().Cursor; at != 5 {
+		t.Errorf("with another generation offered, its cursor is %d", at)
+	}
 	s.stir()
 	if s.sleep.Load() != awake || s.cleared.Load() != 10 {
 		t.Errorf("it is %d, all below %d dealt with", s.sleep.Load(), s.cleared.Load())

@@ -131,6 +131,9 @@ func baseState(snapshot *log.Snapshot, name string, version uint32, events *prog
 	if events.letters != nil {
 		return base, "the state of now, which their own neighbours may have changed since", nil
 	}
+	if len(events.lanes) > 1 { // each has a cursor of its own, so there was no moment when all stood before an event
+		return base, "the state of now, for both alike, because it has several partitions", nil
+	}
 	at, back, err := snapshot.Rewind(name, version, events.from)
 	if errors.Is(err, log.ErrNotFound) {
 		return base, "the state of now, for both alike, because that of then is not kept", nil
@@ -153,17 +156,22 @@ type program struct {
 	r        *Runtime
 	match    func(topic string) bool
 	from, to abi.Seq // of the log; to is the first seq behind them
+	lanes    []log.Cursor
+	ahead    bool // beyond the cursors, too
 	letters  []abi.Event
 	reader   *log.Reader
 }
 
 // program finds the events of a span.
 func (r *Runtime) program(g *generation, span Span) (*program, error) {
-	at, err := r.lowest(g.spec.Name)
+	lanes, err := r.store.Lanes(g.spec.Name)
 	if err != nil {
 		return nil, err
 	}
-	p := &program{r: r, match: g.match, from: span.From, to: at}
+	p := &program{r: r, match: g.match, from: span.From, lanes: lanes}
+	for _, c := range lanes {
+		p.to = max(p.to, c.Next)
+	}
 	switch {
 	case span.DeadLetters:
 		letters, err := r.DeadLetters(context.Background(), g.spec.Name, 0, span.Last)
@@ -176,7 +184,7 @@ func (r *Runtime) program(g *generation, span Span) (*program, error) {
 		return p, err
 	case span.From != 0:
 		if span.To != 0 {
-			p.to = min(span.To, r.store.Head()) + 1
+			p.to, p.ahead = min(span.To, r.store.Head())+1, true
 		}
 		return p, nil
 	}
@@ -184,10 +192,19 @@ func (r *Runtime) program(g *generation, span Span) (*program, error) {
 	back := r.store.NewReader(log.ReadOptions{From: p.to - 1, Backward: true, Match: p.match, Borrow: true})
 	defer back.Close()
 	var ev abi.Event
-	for n := 0; p.to > 1 && n < span.Last && back.Next(&ev); n++ {
-		p.from = ev.Seq
+	for n := 0; p.to > 1 && n < span.Last && back.Next(&ev); {
+		if p.dealtWith(&ev) {
+			p.from = ev.Seq
+			n++
+		}
 	}
 	return p, back.Err()
+}
+
+// dealtWith says whether the lane of an event is behind it. A lane that never had an event may
+// stand at the beginning of the log for ever, so one does not speak for all.
+func (p *program) dealtWith(ev *abi.Event) bool {
+	return ev.Seq < p.lanes[partition(ev.Key, ev.Seq, len(p.lanes))].Next
 }
 
 // next gives the next event.
@@ -203,7 +220,7 @@ func (p *program) next(ev *abi.Event) bool {
 		p.reader = p.r.store.NewReader(log.ReadOptions{From: p.from, Match: p.match})
 	}
 	for p.reader.Next(ev) && ev.Seq < p.to {
-		if delivery.Hops(ev) < delivery.MaxHops {
+		if delivery.Hops(ev) < delivery.MaxHops && (p.ahead || p.dealtWith(ev)) {
 			return true
 		}
 	}

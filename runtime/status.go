@@ -153,10 +153,10 @@ func (r *Runtime) Subscriber(name string) (SubscriberStatus, error) {
 func (s *subscription) laneStatus() SubscriberStatus {
 	passed, sleeps := abi.Seq(s.r.interest.passed.Load()), s.sleep.Load() == asleep
 	s.mu.Lock()
-	st := s.mu.status
+	st, offered := s.mu.status, s.mu.next != nil
 	s.mu.Unlock()
 	st.MemoryBytes = s.place.MemoryBytes()
-	if sleeps { // nothing below passed concerns it: it would have been woken before that was raised
+	if sleeps && !offered { // nothing below passed concerns it: it would have been woken before that was raised
 		st.Cursor = max(st.Cursor, passed)
 	}
 	return st

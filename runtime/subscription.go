@@ -93,6 +93,7 @@ func newSubscription(c *crew, lane, lanes int, gen *generation, at position) *su
 	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
 	start := at.start(!r.store.Clean())
 	start.Passed = r.passedOver(gen, at)
+	start.Strikes = r.strikes(gen, at, lane, lanes)
 	s.machine = delivery.New(policy(gen.spec), start)
 	s.mu.status = SubscriberStatus{Name: s.name, Since: time.Now()}
 	s.publishStatus()

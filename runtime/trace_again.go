@@ -87,24 +87,36 @@ func (w *workOut) handling(ctx context.Context, d *Delivery, ev *abi.Event) Hand
 	return h
 }
 
-// again handles ev once more, after what its subscriber had handled since its last commit.
+// again handles ev once more, after what its lane had handled since its last commit.
 func (w *workOut) again(ctx context.Context, d *Delivery, ev *abi.Event) (h Handling, err error) {
-	gen, release, err := w.generation(ctx, d.Subscriber, ev.Seq)
+	version, err := w.snapshot.Versions(d.Subscriber)
+	if err != nil {
+		return h, err
+	}
+	lanes, err := w.r.store.Lanes(d.Subscriber)
+	if err != nil {
+		return h, err
+	}
+	if len(lanes) == 0 {
+		return h, ErrDetached
+	}
+	at := lane{partition(ev.Key, ev.Seq, len(lanes)), len(lanes)}
+	then, err := w.snapshot.Before(d.Subscriber, version.Serving, at.number, ev)
+	if err != nil {
+		return h, err
+	}
+	gen, release, err := w.generation(ctx, d.Subscriber, then.Digest, version.Serving, ev.Seq)
 	if err != nil {
 		return h, err
 	}
 	defer release()
-	at, back, err := w.snapshot.Rewind(d.Subscriber, gen.version, ev.Seq)
-	if err != nil {
-		return h, err
-	}
 	base := newOverlay(w.snapshot.State(d.Subscriber, gen.version))
-	for _, b := range back {
+	for _, b := range then.Back {
 		base.writes[string(b.Key)] = sandbox.Write{Key: b.Key, Value: b.Value, Delete: b.Delete}
 	}
 	a := w.r.newActor(gen, base, &w.share)
 	defer a.close()
-	if err := w.lead(ctx, a, at, ev.Seq); err != nil {
+	if err := w.lead(ctx, a, at, &then, ev.Seq); err != nil {
 		return h, err
 	}
 	before := newOverlay(base) // what a writes for ev itself is not in it
@@ -133,12 +145,18 @@ func present(value []byte, there bool) []byte {
 	return append([]byte{}, value...)
 }
 
-// lead handles what a subscriber wants of the events from one seq to below another.
-func (w *workOut) lead(ctx context.Context, a *actor, from, below abi.Seq) error {
-	reader := w.r.store.NewReader(log.ReadOptions{From: from, Match: a.gen.match})
+// lane is one of how many.
+type lane struct{ number, of int }
+
+// lead handles what a lane wanted of the events from where it stood to below seq.
+func (w *workOut) lead(ctx context.Context, a *actor, at lane, then *log.Before, below abi.Seq) error {
+	reader := w.r.store.NewReader(log.ReadOptions{From: then.Next, Match: a.gen.match})
 	defer reader.Close()
 	var ev abi.Event
 	for reader.Next(&ev) && ev.Seq < below {
+		if partition(ev.Key, ev.Seq, at.of) != at.number || then.Held(&ev) {
+			continue
+		}
 		if w.runs--; w.runs < 0 || time.Now().After(w.end) {
 			return fmt.Errorf("too much for one trace: %d runs of guests, or %v, are the most; trace the event itself", maxTraceRuns, maxTraceTime)
 		}
@@ -160,8 +178,9 @@ func differs(d *Delivery, out *rehearsal.Outcome) string {
 	return ""
 }
 
-// generation returns the generation that handled the event at seq. The caller releases it.
-func (w *workOut) generation(ctx context.Context, name string, seq abi.Seq) (*generation, func(), error) {
+// generation returns the one that handled the event at seq with the module that has this digest, on
+// this version of the state. The caller releases it.
+func (w *workOut) generation(ctx context.Context, name, digest string, version uint32, seq abi.Seq) (*generation, func(), error) {
 	s := w.r.subscription(name)
 	if s == nil {
 		return nil, nil, ErrDetached
@@ -172,18 +191,15 @@ func (w *workOut) generation(ctx context.Context, name string, seq abi.Seq) (*ge
 	}
 	var at *log.Generation
 	for i := range history {
-		if g := &history[i]; g.Standing != log.Refused && g.Seq <= seq {
-			at = g
+		if g := &history[i]; g.Standing != log.Refused && g.Digest == digest && (at == nil || g.Seq <= seq) {
+			at = g // a module may have been in service more than once
 		}
 	}
-	versions, err := w.snapshot.Versions(name)
 	switch {
-	case err != nil:
-		return nil, nil, err
 	case at == nil:
 		return nil, nil, errors.New("the generation that handled it is not remembered")
-	case at.StateVersion != versions.Serving:
-		return nil, nil, fmt.Errorf("it was handled on state version %d, and the state has version %d now", at.StateVersion, versions.Serving)
+	case at.StateVersion != version:
+		return nil, nil, fmt.Errorf("it was handled on state version %d, and the state has version %d now", at.StateVersion, version)
 	}
 	wasm, err := w.r.store.Module(at.Digest)
 	if err != nil {
@@ -194,6 +210,6 @@ func (w *workOut) generation(ctx context.Context, name string, seq abi.Seq) (*ge
 		return nil, nil, err
 	}
 	g := newGeneration(at.Number, s.latest().spec, module)
-	g.version = at.StateVersion
+	g.version = version
 	return g, release, nil
 }

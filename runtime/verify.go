@@ -24,10 +24,17 @@ func (s *subscription) sampled(seq abi.Seq) bool {
 	return float64(h.Sum64()%1_000_000) < share*1_000_000
 }
 
-// verify does a run again on the interpreter and reports a difference. What the first run
-// came to is kept either way: nobody can tell from outside which of the two is right.
+// interpreterFuel is what a unit of fuel on the interpreter costs of a core beside a compiled one.
+const interpreterFuel = 40
+
+// verify does a run again on the interpreter, at the subscriber's expense, and reports a
+// difference. What the first run came to is kept either way: nobody can tell from outside
+// which of the two is right.
 func (s *subscription) verify(ctx context.Context, state *log.State, events []abi.Event, result sandbox.Result) {
+	t := coreTime{cores: s.r.cores, share: &s.crew.share, burnt: interpreterFuel * max(result.Fuel, 0)}
+	t.begin()
 	difference, err := s.gen.module.Verify(ctx, s.sandboxConfig(), state, events, result)
+	t.end()
 	s.count(func(st *SubscriberStatus) {
 		st.Verified++
 		if difference != "" {

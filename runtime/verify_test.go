@@ -20,6 +20,10 @@ func TestVerify(t *testing.T) {
 		t.Errorf("%d verified, %d differ, n %d, %v", s.Verified, s.Differences, state(t, r, "probe", "n")[""], err)
 	}
 
+	if spent := runtime.Spent(r, "probe"); uint64(spent) < 20*s.Fuel {
+		t.Errorf("the runs burnt %d, and the account says %d: the interpreter's time is nobody's", s.Fuel, spent)
+	}
+
 	wasm, err := os.ReadFile("../bench/peers/wasmarea/guests/ours.wasm") // its answer adds up over events
 	if err != nil {
 		t.Fatal(err)

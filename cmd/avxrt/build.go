@@ -53,6 +53,11 @@ whole, and only if its bytes differ. Modules carry what names source lines when 
 		Example: "  avxrt build\n  avxrt build fraud --release\n  avxrt build --check",
 		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if lang := build.Language(f.lang); lang != "" {
+				if err := build.CheckLanguage(lang); err != nil {
+					return &usageError{err}
+				}
+			}
 			if f.check {
 				return a.checkTools(cmd.Context(), f.lang)
 			}
@@ -75,11 +80,7 @@ func (a *app) build(ctx context.Context, dir string, f buildFlags) error {
 	if a.output == "jsonl" || a.output != "table" && a.output != "json" {
 		return unknownOutput(a.output, "table", "json")
 	}
-	lang, err := languageOf(f.lang)
-	if err != nil {
-		return err
-	}
-	p, err := build.Find(dir, lang, f.out)
+	p, err := build.Find(dir, build.Language(f.lang), f.out)
 	if err != nil {
 		return err
 	}
@@ -133,18 +134,14 @@ func shortDigest(digest string) string { return digest[:min(len(digest), len("sh
 func (a *app) checkTools(ctx context.Context, lang string) error {
 	langs := build.Languages()
 	if lang != "" {
-		named, err := languageOf(lang)
-		if err != nil {
-			return err
-		}
-		langs = []build.Language{named}
+		langs = []build.Language{build.Language(lang)}
 	}
 	var reports []checkReport
 	var failed error
 	for _, l := range langs {
 		r, err := checkTool(ctx, l)
 		if err != nil {
-			return &usageError{err}
+			return err
 		}
 		if !r.Found {
 			failed = fmt.Errorf("%s: %s", l, r.Reason)
@@ -163,7 +160,8 @@ func (a *app) checkTools(ctx context.Context, lang string) error {
 	return err
 }
 
-// checkTool looks for the toolchain of a language. The error says that there is no such language.
+// checkTool looks for the toolchain of a language. The error says that one did not get to
+// tell of itself.
 func checkTool(ctx context.Context, lang build.Language) (checkReport, error) {
 	r := checkReport{Language: string(lang)}
 	tools, err := build.Check(ctx, lang, "")

@@ -32,6 +32,11 @@ is not touched.`,
 		Example: "  avxrt new fraud --lang go\n  avxrt new fraud -l rust",
 		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if lang != "" {
+				if err := build.CheckLanguage(build.Language(lang)); err != nil {
+					return &usageError{err}
+				}
+			}
 			switch {
 			case len(args) == 0 && lang == "":
 				return chooseLanguage(cmd.Context(), "name a project and a language, for example:", "fraud")
@@ -40,11 +45,7 @@ is not touched.`,
 			case lang == "":
 				return chooseLanguage(cmd.Context(), "name a language:", args[0])
 			}
-			language, err := languageOf(lang)
-			if err != nil {
-				return err
-			}
-			return a.makeProject(cmd.Context(), args[0], language)
+			return a.makeProject(cmd.Context(), args[0], build.Language(lang))
 		},
 	}
 	cmd.Flags().StringVarP(&lang, "lang", "l", "", "go, rust, c or assemblyscript")

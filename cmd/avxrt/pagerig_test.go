@@ -30,6 +30,7 @@ type step struct {
 	command string // "^C": interrupt what was started last and still runs
 	want    []string
 	running bool // it goes on while the steps behind it are done
+	more    bool // no command: what runs on prints this next
 	first   bool // in the terminal of what runs, not the other one
 
 	file string // quoted from here if save is not set
@@ -82,6 +83,8 @@ func (p *page) console(at int, lines []string, running bool) error {
 			p.steps, open = append(p.steps, step{line: at + i, command: line[2:]}), true
 		case open && (line == ">" || strings.HasPrefix(line, "> ")):
 			p.steps[last].command += "\n" + strings.TrimPrefix(line[1:], " ")
+		case last < begin && running:
+			p.steps = append(p.steps, step{line: at + i, more: true, want: []string{line}})
 		case last < begin:
 			return fmt.Errorf("%s:%d: a console block begins with a command", p.name, at+i)
 		default:
@@ -89,7 +92,7 @@ func (p *page) console(at int, lines []string, running bool) error {
 		}
 	}
 	for i := begin; i < len(p.steps); i++ {
-		p.steps[i].first, p.steps[i].running = running, running && i == len(p.steps)-1
+		p.steps[i].first, p.steps[i].running = running, running && i == len(p.steps)-1 && !p.steps[i].more
 	}
 	return nil
 }
@@ -161,6 +164,8 @@ func (r *pageRun) step(s step) error {
 		return err
 	case s.command == interrupt:
 		return r.interrupted(s)
+	case s.more:
+		return r.goesOn(s)
 	case s.running:
 		return r.start(s)
 	}
@@ -234,14 +239,27 @@ func (r *pageRun) start(s step) error {
 	return r.await(j, s, pattern(s.want, ""), 0)
 }
 
+// goesOn waits until the job that was started last has printed what the page shows, behind
+// what it showed of it before.
+func (r *pageRun) goesOn(s step) error {
+	if len(r.jobs) == 0 {
+		return errors.New("the page shows what runs, but nothing is running")
+	}
+	j := r.last()
+	return r.await(j, s, pattern(append([]string{"…"}, s.want...), ""), j.shown)
+}
+
 // await waits until a job's output, from an offset on, begins as a pattern wants.
 func (r *pageRun) await(j *job, s step, want *regexp.Regexp, from int) error {
 	deadline := time.After(patience)
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for ended := false; ; {
-		out := r.asShown(j.output()[from:])
-		if want.MatchString(tidy(out)) {
+		printed := j.output()[from:]
+		out := r.asShown(printed)
+		if m := want.FindString(tidy(out)); m != "" {
+			lines := strings.SplitAfter(printed, "\n") // a tidy line for each
+			j.shown = from + len(strings.Join(lines[:strings.Count(m, "\n")], ""))
 			return nil
 		}
 		timedOut := false
@@ -296,6 +314,7 @@ type job struct {
 	cmd     *exec.Cmd
 	done    chan struct{} // closed at its end, after err is set
 	err     error
+	shown   int // how much of its output the page has shown
 
 	mu struct {
 		sync.Mutex
@@ -342,7 +361,7 @@ func pattern(lines []string, end string) *regexp.Regexp {
 	b.WriteString("^")
 	for _, line := range lines {
 		if strings.TrimSpace(line) == "…" {
-			b.WriteString(`(?:.*\n)*`)
+			b.WriteString(`(?:.*\n)*?`)
 			continue
 		}
 		line = strings.TrimSuffix(tidy(line), "\n")

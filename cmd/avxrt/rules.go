@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/internal/nearest"
 	"github.com/avx-platform/avxrt/internal/sandbox"
 	"github.com/avx-platform/avxrt/internal/trial"
 	"github.com/avx-platform/avxrt/router"
@@ -133,7 +134,7 @@ func pairs(flag string, given []string) (map[string]string, error) {
 // done releases both.
 func newEngine(ctx context.Context, kind string) (e *sandbox.Engine, done func() error, err error) {
 	if kind != "compiler" && kind != "interpreter" {
-		return nil, nil, &usageError{fmt.Errorf("--engine %s is unknown; use compiler or interpreter", kind)}
+		return nil, nil, &usageError{fmt.Errorf("--engine %s is unknown; %s", kind, nearest.Hint(kind, "compiler", "interpreter"))}
 	}
 	dir, err := os.MkdirTemp("", "avxrt-modules-")
 	if err != nil {

@@ -23,8 +23,8 @@ without any, given it up ("dead letter"), is "retrying" it, holds it behind such
 it is not recorded.
 
 With --changes the node works out what each handling burnt and changed, by doing it again on the state as it was
-then, with the module that did it. Nothing of that is kept. It needs undo records that reach back so far, one
-partition, and no key that was blocked since; where it cannot be had the trace says why.`,
+then, with the module that did it. Nothing of that is kept. It needs undo records that reach back so far, and an
+event that did not have to wait for another attempt; where it cannot be had the trace says why.`,
 		Example: "  avxrt trace 42\n  avxrt trace 42 --changes\n  avxrt trace inventory-42-0\n  avxrt trace 42 -o json",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {

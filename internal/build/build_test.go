@@ -48,7 +48,9 @@ func TestFind(t *testing.T) {
 		{"two", "", map[string]string{"x/a.c": "", "x/main.rs": ""}, "x", "several languages (rust, c); choose by --lang"},
 		{"two, chosen", "c", map[string]string{"x/a.c": "", "x/main.rs": ""}, "x", "c x/plugins/x.wasm"},
 		{"not there", "go", map[string]string{"x/a.c": ""}, "x", "no sources in go; it should have *.go"},
-		{"unknown", "perl", map[string]string{"x/a.c": ""}, "x", `language "perl" is unknown; use go, rust, c, assemblyscript`},
+		{"unknown", "perl", map[string]string{"x/a.c": ""}, "x", `language "perl" is unknown; use "go", "rust", "c" or "assemblyscript"`},
+		{"a slip", "assemblyscrpt", map[string]string{"x/a.c": ""}, "x", `did you mean "assemblyscript"?`},
+		{"another name", "golang", map[string]string{"x/a.c": ""}, "x", `did you mean "go"?`},
 		{"a file", "", map[string]string{"x": ""}, "x", "is a file"},
 		{"only tests", "", map[string]string{"x/a_test.c": "", "x/src/a_test.cc": "", "x/a_test.go": ""}, "x", "has no sources"},
 		{"nothing", "", nil, "x", "no such file"},
@@ -79,14 +81,19 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestSources: neither what tools make nor a test is a source, so it asks for no build.
+// TestSources: neither what tools make nor a test is a source, so it asks for no build; but
+// that the packages of AssemblyScript were installed does.
 func TestSources(t *testing.T) {
 	top := t.TempDir()
 	write(t, top, map[string]string{
 		"main.go": "package main", "go.mod": "", "sub/x.go": "", "main_test.go": "", "plugins/p.go": "", "node_modules/n.go": "", ".git/g.go": "",
 		"README.md": "", "data/d.go": "", "a.c": "", "a_test.c": "", "src/b_test.cpp": "", "src/b_test.h": "",
+		"assembly/index.ts": "", "node_modules/.package-lock.json": "", "node_modules/assemblyscript/std/types/index.d.ts": "",
 	})
-	for lang, want := range map[build.Language][]string{build.Go: {"go.mod", "main.go", "sub/x.go"}, build.C: {"a.c", "src/b_test.h"}} {
+	for lang, want := range map[build.Language][]string{
+		build.Go: {"go.mod", "main.go", "sub/x.go"}, build.C: {"a.c", "src/b_test.h"},
+		build.AssemblyScript: {"assembly/index.ts", "node_modules/.package-lock.json"},
+	} {
 		p, err := build.Find(top, lang, "")
 		if err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/internal/nearest"
 )
 
 // Language is one for which there is a recipe.
@@ -25,6 +26,29 @@ const (
 
 // Languages lists them in the order in which they are shown.
 func Languages() []Language { return []Language{Go, Rust, C, AssemblyScript} }
+
+// otherNames are what people call the languages besides, too far in letters to be found by them.
+var otherNames = map[string]Language{
+	"golang": Go, "rs": Rust, "cargo": Rust, "c++": C, "cpp": C, "cc": C, "clang": C, "ts": AssemblyScript, "typescript": AssemblyScript, "as": AssemblyScript,
+}
+
+// CheckLanguage returns an error that says which language is meant by a name for which there
+// is no recipe, or which there are.
+func CheckLanguage(lang Language) error {
+	if slices.Contains(Languages(), lang) {
+		return nil
+	}
+	var names []string
+	for _, l := range Languages() {
+		names = append(names, string(l))
+	}
+	name := strings.ToLower(string(lang))
+	hint := nearest.Hint(name, names...)
+	if meant, ok := otherNames[name]; ok {
+		hint = fmt.Sprintf("did you mean %q?", meant)
+	}
+	return fmt.Errorf("language %q is unknown; %s", lang, hint)
+}
 
 // Project is a folder with sources of one module.
 type Project struct {
@@ -58,8 +82,10 @@ func Find(dir string, lang Language, out string) (Project, error) {
 
 // languageOf finds the language of a folder's sources.
 func languageOf(shown, dir string, want Language) (Language, error) {
-	if want != "" && !slices.Contains(Languages(), want) {
-		return "", fmt.Errorf("language %q is unknown; use %s", want, list(Languages()))
+	if want != "" {
+		if err := CheckLanguage(want); err != nil {
+			return "", err
+		}
 	}
 	if info, err := os.Stat(dir); err != nil {
 		return "", err
@@ -184,6 +210,10 @@ var sourceNames = map[Language][]string{
 // notSources are folders that hold what tools made, or what is not a part of the project.
 var notSources = []string{"node_modules", "target", "plugins", "data", "build"}
 
+// installed is what npm writes when the packages are there: a compiler that came, or another
+// version of it, asks for a build as a source does.
+const installed = "node_modules/.package-lock.json"
+
 // Sources returns the paths of the files whose change asks for a build, sorted. Hidden
 // folders, those of tools and the module's own, and tests (x_test.go, x_test.c) are left out.
 func (p Project) Sources() ([]string, error) {
@@ -204,5 +234,14 @@ func (p Project) Sources() ([]string, error) {
 		}
 		return nil
 	})
+	if path := filepath.Join(p.Dir, installed); p.Language == AssemblyScript && exists(path) {
+		out = append(out, path)
+		slices.Sort(out)
+	}
 	return out, err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -56,7 +56,7 @@ func Check(ctx context.Context, lang Language, dir string) (Toolchain, error) {
 	case AssemblyScript:
 		return checkAssemblyScript(ctx, dir)
 	}
-	return Toolchain{}, fmt.Errorf("language %q is unknown; use %s", lang, list(Languages()))
+	return Toolchain{}, CheckLanguage(lang)
 }
 
 // ask runs a tool and returns the first line of what it says.

@@ -21,7 +21,8 @@
 //     attempts is a dead letter, "killed".
 //   - A guest that fails without an event, or on [BreakAfter] events in a row, is held to
 //     be broken: the subscription stops at its cursor until a new generation comes, and
-//     no more events are charged for it.
+//     no more events are charged for it. A restart lets it try the event at the cursor once
+//     more ([Start.Strikes]), and charges none for that either.
 //   - While a generation is on trial ([Machine.Watch]) no event is charged or given up for
 //     it: the first that fails makes the [Verdict] to roll back.
 //

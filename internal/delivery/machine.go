@@ -45,11 +45,12 @@ type Start struct {
 	Parked  []Parked // what the store holds
 	Passed  []int    // of each of Parked, how many events wait behind the first; nil: as the machine knows
 	Careful bool     // the process did not end cleanly
+	Strikes int      // events in a row before the cursor that trapped for good, with the same module
 }
 
 // New returns a machine that begins at start.
 func New(policy Policy, start Start) *Machine {
-	m := &Machine{policy: policy.withDefaults()}
+	m := &Machine{policy: policy.withDefaults(), strikes: start.Strikes}
 	m.load(start)
 	if start.Careful {
 		m.careful = CarefulEvents
@@ -116,6 +117,7 @@ func (m *Machine) Begin(now int64) Order {
 	if m.stopped != "" {
 		return Order{}
 	}
+	m.inTime(now)
 	due := m.lines.first()
 	if due != nil && due.next <= now && (m.turn || m.wake > now || m.full()) {
 		return m.beginLine(due)
@@ -138,6 +140,21 @@ func (m *Machine) Begin(now int64) Order {
 		o.Max, o.Mark = 1, true
 	}
 	return o
+}
+
+// inTime lets nothing wait longer than the policy lets anything wait: what was to be tried at a
+// time that a clock which was wrong then made up would wait until that time came.
+func (m *Machine) inTime(now int64) {
+	latest := now + int64(m.policy.Max)
+	m.wake = min(m.wake, latest)
+	if due := m.lines.first(); due == nil || due.next <= latest {
+		return
+	}
+	for _, l := range m.lines.byID {
+		if l.next > latest && !l.held {
+			m.lines.wait(l, latest)
+		}
+	}
 }
 
 func (m *Machine) beginLine(l *line) Order {
@@ -399,6 +416,10 @@ func (m *Machine) Adopt(policy Policy) {
 		}
 	}
 }
+
+// Careful says whether events of the log still run one by one, because the process did not end
+// cleanly. Who makes another machine for the same subscription begins it so, too.
+func (m *Machine) Careful() bool { return m.careful > 0 }
 
 // Cursor returns the next seq that is neither dealt with nor passed over.
 func (m *Machine) Cursor() abi.Seq { return m.cursor }

@@ -56,7 +56,7 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) string {
 	now, _ := time.ParseDuration(args["now"])
 	switch d.Cmd {
 	case "new":
-		s.m = delivery.New(policyOf(args, num), delivery.Start{Cursor: abi.Seq(num("cursor")), Parked: s.store, Careful: args["careful"] != ""})
+		s.m = delivery.New(policyOf(args, num), delivery.Start{Cursor: abi.Seq(num("cursor")), Parked: s.store, Careful: args["careful"] != "", Strikes: num("strikes")})
 		s.m.Watch(num("watch"))
 		return s.rest()
 	case "parked":
@@ -211,7 +211,8 @@ func (s *story) rest() string {
 // TestSimulation drives machines through thousands of seeds: no event is lost, handled
 // twice or out of the order of its key, and none is tried more often than it may be.
 func TestSimulation(t *testing.T) {
-	for seed := uint64(1); seed <= uint64(fault.Size(t, 20_000, 1_000_000)); seed++ {
+	seeds := uint64(fault.Size(t, 20_000, 1_000_000))
+	for seed := uint64(1); seed <= seeds; seed++ {
 		if problem, _ := simulate(seed, bug{}); problem != "" {
 			problem, story := shrink(seed, bug{})
 			t.Fatalf("seed %d: %s\n%s", seed, problem, strings.Join(story, "\n"))
@@ -224,7 +225,7 @@ const simulations = 10_000
 
 // TestSimulationFinds plants bugs and wants each of them found.
 func TestSimulationFinds(t *testing.T) {
-	for _, b := range append(bugs, swapBugs...) {
+	for _, b := range slices.Concat(bugs, swapBugs, operatorBugs) {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			for seed := uint64(1); seed <= simulations; seed++ {

@@ -41,6 +41,9 @@ type bug struct {
 	start   func(*delivery.Start)
 	adopt   func(*world) *delivery.Machine // instead of Machine.Adopt, at a swap on trial
 	slow    func(*delivery.Outcome)        // of a run that a slow event ended
+	resume  func(*world) *delivery.Machine // instead of Machine.Adopt, when an operator resumes
+	reset   func(*world) *delivery.Machine // instead of New, after a reset
+	keeps   bool                           // a reset leaves blocked keys blocked
 	ahead   bool                           // a marked event's cursor is not written
 	counts  bool                           // a refused run counts as one that ended the process
 }
@@ -63,6 +66,7 @@ type world struct {
 	refused [simulatedEvents + 1]int // of those, with a commit that a fence refused
 	deaths  int                      // of the process
 	mended  bool                     // a new generation is in service
+	resets  int
 
 	cursor  abi.Seq // what the store holds
 	parked  map[string]delivery.Parked
@@ -78,7 +82,7 @@ func newWorld(seed uint64, b bug) *world {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	policies := []delivery.Poison{delivery.Park, delivery.Park, delivery.Block, delivery.Skip}
 	w := &world{
-		rng: rng, bug: b, cursor: 1, end: 1, parked: map[string]delivery.Parked{}, settled: map[abi.Seq]string{}, letters: map[abi.Seq]bool{},
+		rng: rng, bug: b, now: int64(400_000 * time.Hour), cursor: 1, end: 1, parked: map[string]delivery.Parked{}, settled: map[abi.Seq]string{}, letters: map[abi.Seq]bool{},
 		policy: delivery.Policy{Attempts: 1 + rng.IntN(5), Batch: 1 + rng.IntN(12), OnPoison: policies[rng.IntN(len(policies))], Seed: seed},
 	}
 	for i := range w.fates {
@@ -152,9 +156,9 @@ func (w *world) step() (done bool, problem string) {
 	case n == 9 && !w.mended && w.rng.IntN(4) == 0:
 		w.adopt()
 	case n == 10:
-		w.now += int64(w.rng.IntN(100)) * int64(time.Second) // the clock jumps
+		w.jump()
 	case n == 11:
-		return false, w.release()
+		return false, w.operate()
 	case n == 12 && w.swap.left == 0 && w.rng.IntN(3) == 0:
 		w.try()
 	}
@@ -206,6 +210,9 @@ func (w *world) run() (done bool, problem string) {
 	order := w.m.Begin(w.now)
 	if w.bug.order != nil {
 		w.bug.order(&order)
+	}
+	if problem := w.patience(order); problem != "" {
+		return false, problem
 	}
 	if !order.Run {
 		switch {
@@ -526,7 +533,7 @@ func (w *world) complete() string {
 			return fmt.Sprintf("the cursor is at %d, and event %d, which nobody dealt with, does not wait", w.cursor, seq)
 		}
 	}
-	return ""
+	return w.agree()
 }
 
 // judge says at the end whether each event ended as it had to.
@@ -553,6 +560,9 @@ func (w *world) want(seq abi.Seq) []string {
 	}[w.fates[seq]]
 	if w.policy.OnPoison == delivery.Skip {
 		end = append(end, "skipped")
+	}
+	if w.resets > 0 {
+		end = append(end, "reset")
 	}
 	return end
 }

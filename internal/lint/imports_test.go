@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"internal/sandbox":        {"abi", "internal/wasmbin"},
 	"internal/manifest":       {"abi", "router", "internal/nearest"},
 	"internal/trial":          {"abi", "router", "internal/sandbox"},
-	"internal/build":          {"internal/manifest"},
+	"internal/build":          {"internal/manifest", "internal/nearest"},
 	"sdk":                     {},
 	"internal/scaffold":       {"internal/build", "internal/manifest", "internal/reference", "sdk"},
 	"internal/cases":          {"abi", "internal/manifest", "internal/sandbox", "internal/trial"},

@@ -52,10 +52,10 @@ type Project struct {
 // New makes a project in the folder name of dir. The name becomes that of the subscriber and
 // its module.
 func New(dir, name string, lang build.Language) (Project, error) {
-	r, ok := recipes[lang]
-	if !ok {
-		return Project{}, fmt.Errorf("language %q is unknown; use %s", lang, Names())
+	if err := build.CheckLanguage(lang); err != nil {
+		return Project{}, err
 	}
+	r := recipes[lang]
 	if err := manifest.CheckName(name); err != nil {
 		return Project{}, err
 	}
@@ -72,15 +72,6 @@ func New(dir, name string, lang build.Language) (Project, error) {
 	}
 	slices.Sort(p.Files)
 	return p, nil
-}
-
-// Names lists the languages for people.
-func Names() string {
-	var out []string
-	for _, lang := range build.Languages() {
-		out = append(out, string(lang))
-	}
-	return strings.Join(out, ", ")
 }
 
 // all returns the files of a project, by their place in it.

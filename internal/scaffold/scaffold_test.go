@@ -89,7 +89,7 @@ func TestRefused(t *testing.T) {
 		{"Upper", build.C, "is no name for a subscriber"},
 		{"a/b", build.C, "is no name for a subscriber"},
 		{"", build.C, "is no name for a subscriber"},
-		{"new", "cobol", `language "cobol" is unknown; use go, rust, c, assemblyscript`},
+		{"new", "cobol", `language "cobol" is unknown; use "go", "rust", "c" or "assemblyscript"`},
 	} {
 		if _, err := scaffold.New(dir, c.name, c.lang); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s in %s: %v, want %s", c.name, c.lang, err, c.want)
