@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/manifest"
 	"github.com/avx-platform/avxrt/internal/trial"
 	"github.com/avx-platform/avxrt/router"
 )
@@ -224,9 +226,15 @@ func (a *app) printCall(r *callReport, at int64) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	next := "avxrt test"
-	if r.End != trial.Handled {
+	next := "avxrt inspect " + r.Module
+	cases, _ := filepath.Glob("*" + manifest.CasesSuffix)
+	switch {
+	case r.End != trial.Handled:
 		next = "mend it, avxrt build"
+	case len(cases) > 0:
+		next = "avxrt test"
+	case r.Manifest != "":
+		next = "avxrt run"
 	}
 	rules := "no manifest: default limits, everything may be emitted"
 	if r.Manifest != "" {
