@@ -84,6 +84,9 @@ func (a *app) build(ctx context.Context, dir string, f buildFlags) error {
 	if err != nil {
 		return err
 	}
+	if a.live(a.err) { // some compilers are silent for half a minute
+		fmt.Fprintf(a.err, "building %s …\n", relative(p.File))
+	}
 	r, err := p.Build(ctx, build.Options{Release: f.release, Output: a.err})
 	if err != nil {
 		return err
