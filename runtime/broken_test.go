@@ -53,3 +53,28 @@ func TestBrokenOverRestarts(t *testing.T) {
 	}
 	eventually(t, func() bool { return letters(r) == 2*charged })
 }
+
+// TestStoppedOverRestarts: a subscriber that stopped at an event stands there after a restart, too;
+// nothing behind it is handled, and nothing is given up.
+func TestStoppedOverRestarts(t *testing.T) {
+	for name, script := range map[string]string{"by its policy": "fail 2 no", "by its own word": fmt.Sprintf("fail %d enough", abi.FailStop)} {
+		dir := t.TempDir()
+		opts := runtime.Options{ManifestText: []byte(patient + "on_poison = \"stop\"\n"), Dir: dir, Modules: probeModules(t)}
+		for run := range 3 {
+			r := openWith(t, opts)
+			if run == 0 {
+				do(t, r, "add n 1", "add n 10;"+script, "add n 100")
+			}
+			var st runtime.SubscriberStatus
+			eventually(t, func() (ok bool) {
+				var err error
+				st, err = r.Subscriber("probe")
+				return err == nil && st.State == runtime.StateStopped
+			})
+			if n := state(t, r, "probe", "n")[""]; n != 1 || st.Cursor != 2 || st.Letters != 0 || st.Reason == "" {
+				t.Errorf("%s, run %d: the state is %d, %+v", name, run, n, st)
+			}
+			stop(t, r)
+		}
+	}
+}

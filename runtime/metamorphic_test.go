@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/avx-platform/avxrt/internal/fault"
@@ -30,6 +31,16 @@ func (v *versionSite) crash() {
 	v.start()
 }
 
+// pause lets the subscriber run nothing while n events come.
+func (v *versionSite) pause(n int) {
+	v.t.Helper()
+	err := v.r.Pause(context.Background(), "tally", "for a while")
+	v.pay(n)
+	if err := errors.Join(err, v.r.Resume(context.Background(), "tally")); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
 // told is what the store has of the subscriber but for its state: what a failure needs to be explained.
 func (v *versionSite) told() string {
 	store := v.r.Store()
@@ -45,8 +56,8 @@ func (v *versionSite) told() string {
 	return fmt.Sprintf("%slanes %+v\ncontrol %+v\nversions %+v\nblocked %+v\ngenerations %s\n%v", text, lanes, control, versions, parked, v.history(), errors.Join(err, err2, err3, err4, err5))
 }
 
-// TestInterruptedHistories lets one history be interrupted by swaps, changes of the state version
-// there and back, crashes, restarts, pauses, replays and other numbers of partitions, and wants
+// TestInterruptedHistories lets one history be interrupted by swaps in every mode, changes of the
+// state version there and back, crashes, restarts, pauses, replays and other numbers of partitions, and wants
 // the state of a run without any of that, and each event emitted for once.
 func TestInterruptedHistories(t *testing.T) {
 	const chunks = 8
@@ -58,14 +69,14 @@ func TestInterruptedHistories(t *testing.T) {
 			v := newVersionSite(t, retry)
 			version, module := 1, "tally"
 			modules := map[int][]string{1: {"tally"}, 2: {"tally2", "tally2-migrates"}}
-			story := ""
+			story, partitions, swap := "", 1, `{ mode = "immediate" }`
 			for range chunks {
 				v.pay(50 + rng.IntN(100))
 				if rng.IntN(3) > 0 { // else it is interrupted in the middle of them
 					v.moved()
 					v.settled()
 				}
-				what := rng.IntN(7)
+				what := rng.IntN(8)
 				story += strconv.Itoa(what)
 				switch what {
 				case 0:
@@ -74,15 +85,10 @@ func TestInterruptedHistories(t *testing.T) {
 					stop(t, v.r)
 					v.start()
 				case 2:
-					if err := v.r.Pause(context.Background(), "tally", "for a while"); err != nil {
-						t.Fatal(err)
-					}
-					v.pay(30)
-					if err := v.r.Resume(context.Background(), "tally"); err != nil {
-						t.Fatal(err)
-					}
+					v.pause(30)
 				case 3:
-					v.extra = retry + "partitions = " + strconv.Itoa(1+rng.IntN(4))
+					partitions = 1 + rng.IntN(4)
+					v.extra = fmt.Sprintf("%spartitions = %d\nswap = %s\n", retry, partitions, swap)
 					v.change(version, module)
 				case 4:
 					version = 3 - version
@@ -100,6 +106,12 @@ func TestInterruptedHistories(t *testing.T) {
 					if _, err := v.r.Reset(context.Background(), "tally", runtime.ResetOptions{EmptyState: true}); err != nil {
 						t.Fatal(err)
 					}
+				case 7: // another module that does the same
+					swap = []string{`{ mode = "immediate" }`, `{ mode = "shadow", events = 30 }`, `{ mode = "canary", events = 30 }`}[rng.IntN(3)]
+					module, _, _ = strings.Cut(module, "+")
+					module += "+" + strconv.Itoa(1+rng.IntN(9))
+					v.extra = fmt.Sprintf("%spartitions = %d\nswap = %s\n", retry, partitions, swap)
+					v.change(version, module)
 				}
 			}
 			v.moved()

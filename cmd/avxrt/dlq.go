@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,8 +27,16 @@ type letterFlags struct {
 	since string
 }
 
+// letterReasons are why an event may be given up.
+var letterReasons = []string{"trap", "timeout", "reject", "attempts", "hops", "conflict", "killed"}
+
+// alternatives joins words as a sentence does.
+func alternatives(words []string) string {
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
 func (f *letterFlags) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.Reason, "reason", "", "only those given up for this: trap, timeout, reject, attempts, hops, conflict or killed")
+	cmd.Flags().StringVar(&f.Reason, "reason", "", "only those given up for this: "+alternatives(letterReasons))
 	cmd.Flags().StringVar(&f.Topic, "topic", "", "only those whose topic matches this pattern")
 	cmd.Flags().StringVar(&f.since, "since", "", "only those given up since this time, or for as long: 2026-11-25T08:00:00Z, 90m")
 	cmd.Flags().StringVar(&f.Fingerprint, "fingerprint", "", "only those of this error, as avxrt dlq ls --group shows it")
@@ -41,6 +50,9 @@ func (f *letterFlags) read(seqs []string) error {
 			return &usageError{fmt.Errorf("%q is no seq; avxrt dlq ls shows them", text)}
 		}
 		f.Seqs = append(f.Seqs, seq)
+	}
+	if f.Reason != "" && !slices.Contains(letterReasons, f.Reason) {
+		return &usageError{fmt.Errorf("--reason %s is unknown; use %s", f.Reason, alternatives(letterReasons))}
 	}
 	if f.since == "" {
 		return nil

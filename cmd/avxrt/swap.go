@@ -35,6 +35,9 @@ limits, burns more than twice the fuel, or differs where swap.require forbids it
 			if file == "" {
 				return &usageError{errors.New("--module is missing; it names the file to compare with what runs")}
 			}
+			if span.To != 0 && span.To < span.From {
+				return &usageError{fmt.Errorf("--to %d lies before --from %d", span.To, span.From)}
+			}
 			wasm, err := readModule(file)
 			if err != nil {
 				return err

@@ -250,11 +250,13 @@ func (i *Instance) emit(frame []byte) abi.Status {
 	case i.config.Grants == nil || !i.config.Grants(ev.Topic):
 		return abi.Denied
 	}
-	if e.Due != 0 {
-		if !i.mayWait(e.Timer) {
-			return abi.Quota
-		}
+	switch {
+	case e.Due != 0 && !i.mayWait(e.Timer):
+		return abi.Quota
+	case e.Due != 0:
 		s.event.timers++
+	case !e.Cancel && !s.event.follows(ev):
+		return abi.Conflict
 	}
 	s.event.emits = append(s.event.emits, e)
 	s.event.emitBytes += len(frame)
