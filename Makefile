@@ -9,8 +9,11 @@
 
 .PHONY: demo test check docs faults soak bench bench-peers bench-peers-build vuln
 
+# Not by go run, which takes the ^C that ends a node for a failure.
 demo:
-	go run ./cmd/avxrt demo $(if $(ONCE),--once)
+	@test -x bin/avxrt || echo "building avxrt; the first time this takes a minute or more"
+	@go build -o bin/avxrt ./cmd/avxrt
+	@bin/avxrt demo $(if $(ONCE),--once)
 
 # The race detector needs cgo, that is, a C compiler.
 RACE := $(shell command -v $${CC:-gcc} >/dev/null 2>&1 && echo -race)

@@ -142,7 +142,7 @@ func (l *Log) Redact(ctx context.Context, seq abi.Seq, reason string) (RedactRep
 		"backups, forks and exports that were made before", "what left the process: effects, replies, logs",
 	}}
 	if seq == 0 || seq > l.Head() {
-		return report, ErrNotFound
+		return report, fmt.Errorf("event %d: %w; the log ends at %d", seq, ErrNotFound, l.Head())
 	}
 	l.erasing.Lock()
 	defer l.erasing.Unlock()

@@ -27,7 +27,7 @@ func (s *Snapshot) Rewind(subscriber string, version uint32, seq abi.Seq) (curso
 	w := &rewinder{cursorAt: cursorKey(nil, subscriber), prefix: statePrefix(nil, subscriber, version), cursor: now, before: map[string][]byte{}}
 	for it.Last(); w.cursor.Next > seq; it.Prev() {
 		if !it.Valid() {
-			return 0, nil, fmt.Errorf("state of %q as of seq %d: %w; the undo records reach back to seq %d", subscriber, seq, ErrNotFound, w.cursor.Next)
+			return 0, nil, fmt.Errorf("state of %q as of seq %d: %w", subscriber, seq, pastf("the undo records reach back to seq %d", w.cursor.Next))
 		}
 		if err := w.step(it); err != nil {
 			return 0, nil, fmt.Errorf("state of %q as of seq %d: %w", subscriber, seq, err)
@@ -79,15 +79,24 @@ func (w *rewinder) step(it *pebble.Iterator) error {
 	case bad != nil:
 		return fmt.Errorf("%w: a cursor in an undo record: %v", ErrDamaged, bad)
 	case disorder != "":
-		return fmt.Errorf("%w; since then %s, so its events did not run in the order of the log", ErrNotFound, disorder)
+		return pastf("since then %s, so its events did not run in the order of the log", disorder)
 	case began:
-		return fmt.Errorf("%w; it began at seq %d", ErrNotFound, w.cursor.Next)
+		return pastf("it began at seq %d", w.cursor.Next)
 	case was.Next > w.cursor.Next || was.Fence != w.cursor.Fence:
-		return fmt.Errorf("%w; the cursor was set to seq %d by hand", ErrNotFound, w.cursor.Next)
+		return pastf("the cursor was set to seq %d by hand", w.cursor.Next)
 	}
 	w.cursor = was
 	return nil
 }
+
+// pastError says why a state of the past cannot be had. It is an [ErrNotFound] without its words,
+// since the event is there.
+type pastError string
+
+func pastf(format string, args ...any) error { return pastError(fmt.Sprintf(format, args...)) }
+
+func (e pastError) Error() string        { return string(e) }
+func (e pastError) Is(target error) bool { return target == ErrNotFound }
 
 func (w *rewinder) writes() []StateWrite {
 	back := make([]StateWrite, 0, len(w.before))

@@ -137,3 +137,23 @@ func costs(t *testing.T, text, dir string) {
 		t.Errorf("parsing took %v and %d bytes: %.200q…", best, used, text)
 	}
 }
+
+// TestBlankManifest: a manifest of no bytes, which is what a reader sees while an editor writes it
+// anew, takes no subscriber out of service; one that says nothing in words does.
+func TestBlankManifest(t *testing.T) {
+	dir := t.TempDir()
+	r, _ := openFile(t, dir, patient)
+	path := filepath.Join(dir, "avxrt.toml")
+	for _, c := range []struct {
+		text string
+		left int
+	}{{"", 1}, {"# none for now\n", 0}} {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := r.Reload(context.Background())
+		if left := len(r.Subscribers()); left != c.left || (err == nil) != (left == 0) {
+			t.Errorf("after %q there are %d subscribers, want %d: %v", c.text, left, c.left, err)
+		}
+	}
+}

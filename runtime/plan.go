@@ -333,6 +333,9 @@ func (r *Runtime) reload(ctx context.Context, by change) error {
 	r.mu.Lock()
 	old := r.mu.manifest
 	r.mu.Unlock()
+	if len(old.Subscribers) > 0 && r.manifestIsBlank() {
+		return &ManifestError{Err: fmt.Errorf("%s: is empty, as a file is while it is written; to take every subscriber out, leave a line in it, for example [node]", r.opts.Manifest)}
+	}
 	if restart := manifest.Diff(old, m).Restart; len(restart) > 0 {
 		r.opts.Logger.Warn("these settings take effect after a restart", "keys", restart)
 		m.Node, m.HTTP = old.Node, old.HTTP
@@ -354,4 +357,10 @@ func (r *Runtime) reload(ctx context.Context, by change) error {
 		}
 	}
 	return nil
+}
+
+// manifestIsBlank says whether the manifest is a file without a byte.
+func (r *Runtime) manifestIsBlank() bool {
+	info, err := os.Stat(r.opts.Manifest) // "", where the manifest is a text, is no file
+	return err == nil && info.Size() == 0
 }

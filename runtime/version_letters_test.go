@@ -214,3 +214,44 @@ func (v *versionSite) letterCount() int {
 	}
 	return n
 }
+
+// TestReplayTakesLettersAlong: a replay on a version that a migration made gives up events which
+// the version before has handled, and may hold their keys.
+func TestReplayTakesLettersAlong(t *testing.T) {
+	v := newVersionSite(t, `on_poison = "block"`)
+	v.publish(payments("a", "1", "b", "13", "b", "2")...)
+	v.settled()
+	v.change(2, "tally2-migrates")
+	v.wantLetters("after the migration", "")
+	v.replay(runtime.ResetOptions{EmptyState: true})
+	eventually(t, func() bool { st := v.status(); return st.BlockedKeys == 1 && st.Cursor > 3 })
+	v.wantLetters("after the replay", "b: reject thirteen; ")
+	v.rollback()
+	v.wantLetters("after the roll back", "")
+	v.wantState("after the roll back", "n/a=1 n/b=15 ")
+	if st := v.status(); st.BlockedKeys != 0 {
+		t.Errorf("%d keys are blocked", st.BlockedKeys)
+	}
+	v.once(3)
+}
+
+// TestLetterOfWhatWaited: what waited behind a blocked key as the version changed, and the newer one
+// gave up, is the older one's to handle, and emits then.
+func TestLetterOfWhatWaited(t *testing.T) {
+	v := newVersionSite(t, `retry = { attempts = 50, backoff = "1h..2h" }`)
+	v.want(1, "tally")
+	if err := v.r.Reload(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	v.publish(payments("d", "99", "d", "13", "e", "1")...) // version 1 tries 99 again in an hour
+	eventually(t, func() bool { st := v.status(); return st.Cursor > 3 && st.BlockedKeys == 1 })
+	v.extra = ""
+	v.change(2, "tally2")
+	v.settled()
+	v.wantLetters("of version 2", "d: reject thirteen; ")
+	v.wantState("of version 2", "acct/d=99 acct/e=1 grand=100 ")
+	v.rollback()
+	v.wantLetters("after the roll back", "d: attempts later; ")
+	v.wantState("after the roll back", "n/d=13 n/e=1 ")
+	v.once(3)
+}

@@ -161,6 +161,11 @@ func verdicts() []given {
 func hostCases() []given {
 	version := on("t.version", "k", "")
 	version.Version = 7
+	conflict := func(second string) abi.Event {
+		ev := on("t.conflict", "k", second)
+		ev.Version = 7
+		return ev
+	}
 	random := on("t.rand", "", "")
 	random.Seq = 1 << 41
 	control := abi.Event{Topic: "sys.gap", Kind: abi.KindControl, Data: []byte(`{"from":1,"to":2}`)}
@@ -174,6 +179,9 @@ func hostCases() []given {
 		{"now", on("t.now", "", ""), handled(emitted("out.now", fmt.Sprint(noon)))},
 		{"rand", random, handled("emit out.rand " + quote(randomOf(random.Seq)))},
 		{"version", version, handled(`emit out.version key="k" version=8 ""`)},
+		{"conflict/none", conflict("2"), handled(`emit out.conflict key="k" version=8 ""`, `emit out.conflict key="k" version=9 ""`)},
+		{"conflict/again", conflict("1"), "retry (version conflict)"},
+		{"conflict/too far", conflict("3"), "retry (version conflict)"},
 		{"reply", on("t.reply", "", "антwort"), handled(`reply "антwort"`)},
 		{"reply/1 MiB", on("t.reply", "", strings.Repeat("r", mebi)), handled("reply " + quote(bytes.Repeat([]byte("r"), mebi)))},
 		{"denied", on("t.denied", "", ""), handled(emitted("out.denied", "-4"))},

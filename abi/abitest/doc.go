@@ -33,6 +33,9 @@
 //	t.log            writes the data to the log, once on each level from 0 to 4
 //	t.now, t.rand    emit out.now with the time, out.rand with 16 random bytes
 //	t.version        emits out.version with the event's key, expecting the event's version and one more
+//	t.conflict       emits out.conflict with the event's key twice: expecting the event's version and one
+//	                 more, then the event's version and the number in the data. What the host refuses
+//	                 becomes the verdict that the SDK has for it: a conflict is tried again
 //	t.reply          replies the event's data
 //	t.denied         emits on denied, and then out.denied with the status that this was answered with
 //	t.timer.start    sets the timer that the key names, an hour after the event's time, for the topic

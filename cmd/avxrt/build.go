@@ -46,10 +46,10 @@ func (a *app) buildVerb() *cobra.Command {
 		Use:   "build [DIR]",
 		Short: "Build the module of a project",
 		Long: `Build the module of a project, the folder here by default, with the compiler of its language: Go (wasip1),
-rustc, clang, or the AssemblyScript compiler of the project's node_modules. The manifest here or above
-says where the module belongs; else that is plugins/<folder>.wasm. The file is replaced at once and
-whole, and only if its bytes differ. Modules carry what names source lines when they trap, unless
---release is given. Nothing is downloaded; what is missing is named with the way to get it.`,
+rustc (cargo where there is a Cargo.toml), clang, or the AssemblyScript compiler of the project's
+node_modules. The manifest here or above says where the module belongs; else that is
+plugins/<folder>.wasm. The file is replaced at once and whole, and only if its bytes differ. Modules
+carry what names source lines when they trap, unless --release is given. Nothing is downloaded; what is missing is named with the way to get it.`,
 		Example: "  avxrt build\n  avxrt build fraud --release\n  avxrt build --check",
 		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -83,6 +83,9 @@ func (a *app) build(ctx context.Context, dir string, f buildFlags) error {
 	p, err := build.Find(dir, build.Language(f.lang), f.out)
 	if err != nil {
 		return err
+	}
+	if a.live(a.err) { // some compilers are silent for half a minute
+		fmt.Fprintf(a.err, "building %s …\n", relative(p.File))
 	}
 	r, err := p.Build(ctx, build.Options{Release: f.release, Output: a.err})
 	if err != nil {

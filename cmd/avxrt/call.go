@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -14,7 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/manifest"
 	"github.com/avx-platform/avxrt/internal/trial"
+	"github.com/avx-platform/avxrt/router"
 )
 
 type callFlags struct {
@@ -102,6 +105,9 @@ func (a *app) call(ctx context.Context, path string, f callFlags) (err error) {
 		err = a.writeJSON(report)
 	} else {
 		err = a.printCall(&report, ev.Time)
+	}
+	if err == nil && from != "" && !slices.ContainsFunc(spec.Topics, func(p router.Pattern) bool { return p.Match(ev.Topic) }) {
+		fmt.Fprintf(a.err, "%s does not want %s (topics), so a node would not give it this event\n", spec.Name, printable(ev.Topic))
 	}
 	if err == nil && out.End != trial.Handled && out.End != trial.Skipped {
 		err = fmt.Errorf("%s did not handle the event: %s: %s; %s", path, out.End, printable(out.Reason), inNode(out.End))
@@ -220,9 +226,15 @@ func (a *app) printCall(r *callReport, at int64) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	next := "avxrt test"
-	if r.End != trial.Handled {
+	next := "avxrt inspect " + r.Module
+	cases, _ := filepath.Glob("*" + manifest.CasesSuffix)
+	switch {
+	case r.End != trial.Handled:
 		next = "mend it, avxrt build"
+	case len(cases) > 0:
+		next = "avxrt test"
+	case r.Manifest != "":
+		next = "avxrt run"
 	}
 	rules := "no manifest: default limits, everything may be emitted"
 	if r.Manifest != "" {

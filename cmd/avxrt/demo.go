@@ -82,7 +82,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 	}
 	d := &demo{app: a, flags: f, data: data, events: shop.Generate(shop.Options{Seed: f.seed, Orders: f.orders, Requests: f.requests, Poison: true})}
 	return a.serve(ctx, f.nodeFlags, nodeOptions{
-		manifest: m, anyPort: f.once, job: d.run,
+		manifest: m, anyPort: f.once, ownData: true, job: d.run,
 		node: runtime.Options{ManifestText: demoManifest, Dir: ".", Modules: plugins.FS},
 	})
 }
@@ -203,11 +203,7 @@ func (d *demo) settle(ctx context.Context, late <-chan time.Time) error {
 }
 
 // live says whether lines may be written over.
-func (d *demo) live() bool {
-	f, ok := d.out.(*os.File)
-	plain, _ := d.lookup("NO_COLOR")
-	return ok && plain == "" && term.IsTerminal(int(f.Fd()))
-}
+func (d *demo) live() bool { return d.app.live(d.out) }
 
 func (d *demo) say(format string, args ...any) {
 	if d.live() {

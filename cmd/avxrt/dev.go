@@ -94,7 +94,7 @@ func (a *app) dev(ctx context.Context, dir string, f devFlags) error {
 		return err
 	}
 	return here.serve(ctx, f.nodeFlags, nodeOptions{
-		manifest: m, node: runtime.Options{Manifest: path}, anyPort: true,
+		manifest: m, node: runtime.Options{Manifest: path}, anyPort: true, ownData: true,
 		job: func(ctx context.Context, node *runtime.Runtime, address string) error {
 			watched := ""
 			for _, path := range loop.Sources() {

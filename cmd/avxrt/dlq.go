@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -99,6 +100,9 @@ messages that differ in numbers and ids alone are one.`,
 			} else {
 				err = list(a, letters, "SUBSCRIBER SEQ TOPIC KEY REASON ATTEMPTS TIME MESSAGE", letterRow)
 			}
+			if err == nil {
+				a.none(len(letters), "no dead letters")
+			}
 			if err == nil && len(letters) > 0 {
 				fmt.Fprintf(a.err, "Next: avxrt dlq show %s %d\n", letters[0].Subscriber, letters[0].Seq)
 			}
@@ -193,6 +197,25 @@ func deadLetters(ctx context.Context, c *client.Client, names []string, f client
 	return all, nil
 }
 
+// shownLetter is a dead letter with the data of its event for people to read: an event that
+// was given up often has data that is no JSON, which CloudEvents have in base64.
+type shownLetter struct {
+	client.DeadLetter
+	Text string `json:"data_text,omitempty"`
+}
+
+// letterText is the data of an event that has them in base64 and is text, else "".
+func letterText(event json.RawMessage) string {
+	var ev cloudEvent
+	if err := json.Unmarshal(event, &ev); err != nil {
+		return ""
+	}
+	if data, err := base64.StdEncoding.DecodeString(ev.Base64); err == nil && isText(data) {
+		return string(data)
+	}
+	return ""
+}
+
 func (a *app) dlqShow() *cobra.Command {
 	return &cobra.Command{
 		Use: "show NAME SEQ", Short: "Show one dead letter with its event, as JSON", Example: "  avxrt dlq show inventory 17", Args: args(cobra.ExactArgs(2)),
@@ -212,9 +235,7 @@ func (a *app) dlqShow() *cobra.Command {
 			if len(letters) == 0 || letters[0].Seq != seq {
 				return fmt.Errorf("%s has no dead letter at seq %d; avxrt dlq ls %s shows them", args[0], seq, args[0])
 			}
-			enc := json.NewEncoder(a.out)
-			enc.SetIndent("", "  ")
-			if err := enc.Encode(letters[0]); err != nil {
+			if err := a.writeJSON(shownLetter{letters[0], letterText(letters[0].Event)}); err != nil {
 				return err
 			}
 			fmt.Fprintf(a.err, "Next: avxrt dlq redrive %s %d --dry-run\n", args[0], seq)

@@ -43,10 +43,14 @@ func verbs(t *testing.T, program string, path ...string) [][]string {
 		t.Fatalf("%v --help: %v", path, err)
 	}
 	all := [][]string{path}
-	_, list, _ := strings.Cut(string(help), "Available Commands:\n")
-	list, _, _ = strings.Cut(list, "\n\n")
-	for line := range strings.Lines(list) {
-		if words := strings.Fields(line); len(words) > 1 && strings.HasPrefix(line, "  ") && words[0] != "help" {
+	shelf := "" // the heading above a line
+	for line := range strings.Lines(string(help)) {
+		words := strings.Fields(line)
+		switch {
+		case strings.HasSuffix(line, ":\n") && !strings.HasPrefix(line, " "):
+			shelf = words[0]
+		case shelf == "Usage:" || shelf == "Examples:" || shelf == "Flags:" || shelf == "For":
+		case len(words) > 1 && strings.HasPrefix(line, "  ") && words[0] != "help":
 			all = append(all, verbs(t, program, append(path[:len(path):len(path)], words[0])...)...)
 		}
 	}

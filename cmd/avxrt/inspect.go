@@ -129,8 +129,20 @@ func (a *app) printReport(path string, r sandbox.Report) {
 	if len(r.Features) > 0 {
 		line("features", "%s", strings.Join(r.Features, ", "))
 	}
+	debug, debugBytes := 0, 0
 	for _, c := range r.Custom {
-		line("custom", "%s, %d bytes, not used", c.Name, c.Bytes)
+		if strings.HasPrefix(c.Name, ".debug_") {
+			debug, debugBytes = debug+1, debugBytes+int(c.Bytes)
+			continue
+		}
+		line("custom", "%s, %d bytes", c.Name, c.Bytes)
+	}
+	if debug > 0 {
+		use := "not used"
+		if r.Lines {
+			use = "source lines of traps; avxrt build --release leaves them out"
+		}
+		line("custom", ".debug_…, %s, %d bytes: %s", counted(debug, "section"), debugBytes, use)
 	}
 	if r.Sample != nil {
 		line("start", "%d fuel", r.Sample.StartFuel)

@@ -57,15 +57,15 @@ is not touched.`,
 func chooseLanguage(ctx context.Context, title, name string) error {
 	lines := []string{title}
 	for _, lang := range build.Languages() {
-		line := fmt.Sprintf("  avxrt new %s --lang %s", name, lang)
-		if r, err := checkTool(ctx, lang); err != nil {
+		r, err := checkTool(ctx, lang)
+		if err != nil {
 			return err
-		} else if r.Found {
-			line += "   (" + r.Version + ")"
-		} else {
-			line += "   (" + r.Reason + ")"
 		}
-		lines = append(lines, line)
+		found := r.Version
+		if !r.Found {
+			found = r.Reason
+		}
+		lines = append(lines, fmt.Sprintf("  avxrt new %s --lang %-14s  (%s)", name, lang, found))
 	}
 	return &usageError{errors.New(strings.Join(lines, "\n"))}
 }

@@ -42,8 +42,11 @@ until avxrt sub resume. Its events wait in the log, and the log keeps them for i
 			if err != nil {
 				return err
 			}
+			if err := list(a, []client.Subscriber{s}, subHeader, subRow); err != nil {
+				return err
+			}
 			fmt.Fprintf(a.err, "Next: avxrt sub resume %s\n", args[0])
-			return list(a, []client.Subscriber{s}, subHeader, subRow)
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "shown in avxrt sub ls")
@@ -103,10 +106,13 @@ AGAIN, FRESH and SKIPPED count the events that concern it.`,
 			if err != nil {
 				return err
 			}
+			if err := list(a, []client.Reset{reset}, "SUBSCRIBER FROM TO AGAIN FRESH SKIPPED LETTERS BLOCKED EMITS STATE", resetRow); err != nil {
+				return err
+			}
 			if !sure.dry {
 				fmt.Fprintln(a.err, "Next: avxrt sub ls --wait 60s")
 			}
-			return list(a, []client.Reset{reset}, "SUBSCRIBER FROM TO AGAIN FRESH SKIPPED LETTERS BLOCKED EMITS STATE", resetRow)
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&opts.To, "to", "", "earliest, latest, seq:<n> or time:<RFC 3339>")
@@ -187,7 +193,11 @@ func (a *app) detached(cmd *cobra.Command, c *client.Client) error {
 	if err != nil {
 		return err
 	}
-	return list(a, all, "NAME CURSOR STATE-KEYS DLQ SINCE", func(d client.Detached) []string {
+	err = list(a, all, "NAME CURSOR STATE-KEYS DLQ SINCE", func(d client.Detached) []string {
 		return []string{d.Name, strconv.FormatUint(d.Cursor, 10), strconv.Itoa(d.StateKeys), strconv.Itoa(d.DeadLetters), d.Since.Local().Format(time.DateTime)}
 	})
+	if err == nil {
+		a.none(len(all), "no subscriber was taken out of the manifest")
+	}
+	return err
 }

@@ -48,6 +48,13 @@ func list[T any](a *app, items []T, header string, row func(T) []string) error {
 	return unknownOutput(a.output, "table", "json", "jsonl")
 }
 
+// none says that a table is empty, so that nobody takes it for one that did not come.
+func (a *app) none(number int, text string) {
+	if number == 0 && a.output == "table" {
+		fmt.Fprintln(a.err, text)
+	}
+}
+
 // counted writes a number of things: 1 event, 2 events.
 func counted[N int | int64 | uint64](n N, thing string) string {
 	if n == 1 {

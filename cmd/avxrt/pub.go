@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,9 @@ import (
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
 )
+
+// jsonType is what data are unless something else is said.
+const jsonType = "application/json"
 
 type pubFlags struct{ data, file, key, contentType, durability string }
 
@@ -53,7 +57,7 @@ has already (same source and id) are not appended twice.`,
 	cmd.Flags().StringVarP(&f.data, "data", "d", "", "the data: text, @file, or - for standard input")
 	cmd.Flags().StringVarP(&f.file, "file", "f", "", "CloudEvents as JSON, one a line; - for standard input")
 	cmd.Flags().StringVar(&f.key, "key", "", "the stream that the event belongs to")
-	cmd.Flags().StringVar(&f.contentType, "content-type", "application/json", "of the data")
+	cmd.Flags().StringVar(&f.contentType, "content-type", jsonType, "of the data")
 	cmd.Flags().StringVar(&f.durability, "durability", "", "durable or accepted (default: the node's)")
 	return cmd
 }
@@ -76,6 +80,9 @@ func (a *app) pubOne(ctx context.Context, c *client.Client, topic string, f pubF
 	}
 	if _, err = fmt.Fprintf(a.out, "%s  seq %d  id %s  %s\n", topic, r.Seq, r.ID, r.Durability); err != nil {
 		return err
+	}
+	if f.contentType == jsonType && len(data) > 0 && !json.Valid(data) { // mostly it is the shell that took the quotes
+		fmt.Fprintf(a.err, "the data is no JSON, which its content type says it is; see --content-type\n")
 	}
 	a.tellUnwanted(ctx, c, topic)
 	return nil

@@ -159,11 +159,13 @@ func (a *app) sumUp(name string, out []client.Redriven, dry bool) error {
 		}
 	}
 	switch {
+	case len(out) == 0:
+		a.none(0, "no such dead letters; avxrt dlq ls "+name+" lists them")
 	case bad > 0:
 		return fmt.Errorf("%d of %d dead letters were not handled; avxrt dlq ls %s --group shows why", bad, len(out), name)
-	case dry && len(out) > 0:
+	case dry:
 		fmt.Fprintf(a.err, "%s would be handled; nothing was kept\nNext: the same without --dry-run\n", counted(len(out), "dead letter"))
-	case len(out) > 0:
+	default:
 		fmt.Fprintf(a.err, "%s handled\nNext: avxrt dlq ls %s\n", counted(len(out), "dead letter"), name)
 	}
 	return nil

@@ -60,7 +60,10 @@ func execute(ctx context.Context, args []string, s streams, lookup manifest.Look
 		return exitFine
 	}
 	for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
-		fmt.Fprintln(s.err, "avxrt: "+line)
+		if !strings.HasPrefix(line, "  ") { // what is indented belongs to the line above it
+			line = "avxrt: " + line
+		}
+		fmt.Fprintln(s.err, line)
 	}
 	if code := codeOf(err); code != "" {
 		fmt.Fprintln(s.err, "help: "+catalogue.Help(code))
@@ -126,6 +129,10 @@ sandboxed, exactly-once subscriber that can be swapped while events flow.`,
 	root.AddCommand(a.errorsVerb(), a.generateVerb(), a.doctorVerb(), a.devVerb())
 	a.completeAll(root)
 	root.SetHelpCommand(helpVerb(root))
+	root.SetHelpFunc(help)
+	root.SetUsageFunc(func(cmd *cobra.Command) error { usage(cmd.OutOrStderr(), cmd); return nil })
+	root.Version = version // cobra gives --version to who has one
+	root.SetVersionTemplate(versionLine() + "\n")
 	return root
 }
 

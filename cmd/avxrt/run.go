@@ -69,13 +69,18 @@ type nodeOptions struct {
 	manifest *manifest.Manifest
 	node     runtime.Options
 	anyPort  bool                                                                // take a free port if the manifest's is taken
+	ownData  bool                                                                // the data folder is --data, whatever node.data is
 	job      func(ctx context.Context, n *runtime.Runtime, address string) error // beside the node; its end is the node's
 }
 
 // serve is the composition of a node: it opens the parts, runs them as one group, and
 // closes them in the opposite order. Long because it is a list.
 func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err error) {
-	logger, err := telemetry.NewLogger(a.err, flags.logFormat, flags.logLevel)
+	format := flags.logFormat
+	if format == "text" && a.live(a.err) {
+		format = "lines"
+	}
+	logger, err := telemetry.NewLogger(a.err, format, flags.logLevel)
 	if err != nil {
 		return &usageError{err}
 	}
@@ -92,6 +97,9 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 	}
 	defer listener.Close()
 	node, err := runtime.Open(opts.node)
+	if errors.Is(err, log.ErrLocked) && opts.ownData {
+		return fmt.Errorf("%w; here that is --data", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -116,6 +124,9 @@ func (a *app) serve(ctx context.Context, flags nodeFlags, opts nodeOptions) (err
 	d.notify.ready()
 	err = group.Run()
 	if errors.Is(err, errSignal) {
+		if a.live(a.err) {
+			fmt.Fprint(a.err, "\r") // over the ^C
+		}
 		fmt.Fprintln(a.err, "drained: cursors committed, log closed")
 		return nil
 	}

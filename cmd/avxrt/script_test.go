@@ -62,6 +62,10 @@ func TestScripts(t *testing.T) {
 				_, err := build.Check(context.Background(), lang, filepath.Join(root, "sdk", name)) // for node_modules
 				return err == nil, nil
 			}
+			if name == "cargo" {
+				_, err := build.Check(context.Background(), build.Rust, filepath.Join(root, "sdk/rust"))
+				return err == nil, nil
+			}
 			if name != "real-orders" {
 				return false, fmt.Errorf("condition %q is unknown", name)
 			}
@@ -84,6 +88,7 @@ func toolchains(env *testscript.Env) error {
 	if out, err := exec.Command("go", "env", "GOCACHE").Output(); err == nil {
 		env.Setenv("GOCACHE", strings.TrimSpace(string(out)))
 	}
+	env.Setenv("CARGO_HOME", filepath.Join(env.WorkDir, ".cargo"))
 	if home, err := os.UserHomeDir(); err == nil && os.Getenv("RUSTUP_HOME") == "" {
 		env.Setenv("RUSTUP_HOME", filepath.Join(home, ".rustup"))
 	}

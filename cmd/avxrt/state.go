@@ -27,16 +27,26 @@ func (a *app) stateVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return list(a, entries, "KEY VALUE", func(e client.StateEntry) []string {
-				if e.ValueBase64 != "" {
-					return []string{e.Key, "base64:" + e.ValueBase64}
-				}
-				return []string{e.Key, e.Value}
-			})
+			if err := list(a, entries, "KEY VALUE", stateRow); err != nil {
+				return err
+			}
+			absent := "the state is empty"
+			if prefix != "" {
+				absent = "no key begins with " + printable(prefix)
+			}
+			a.none(len(entries), absent)
+			return nil
 		},
 	}
 	a.outputFlag(cmd)
 	return cmd
+}
+
+func stateRow(e client.StateEntry) []string {
+	if e.ValueBase64 != "" {
+		return []string{e.Key, "base64:" + e.ValueBase64}
+	}
+	return []string{e.Key, e.Value}
 }
 
 // statePage is how many keys are asked for at once.

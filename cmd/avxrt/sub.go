@@ -43,6 +43,7 @@ the log, AGE how old the first of those that concern it is. A plan that was refu
 			if err := list(a, subs, subHeader, subRow); err != nil {
 				return err
 			}
+			a.none(len(subs), "the manifest has no subscribers; avxrt sub ls --detached lists those that it had")
 			return a.problems(cmd.Context(), c, subs)
 		},
 	}

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os/signal"
 	"strings"
 	"syscall"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -56,9 +60,28 @@ func (a *app) tail(ctx context.Context, c *client.Client, opts client.TailOption
 			return err
 		})
 	case "table":
-		return c.Tail(ctx, opts, a.tailLine)
+		lines := 0
+		err := c.Tail(ctx, opts, func(event []byte) error { lines++; return a.tailLine(event) })
+		if err == nil && !opts.Follow {
+			a.none(lines, "no such event is in the log")
+		}
+		return err
 	}
 	return &usageError{fmt.Errorf("-o %s is not for a stream; use table or jsonl", a.output)}
+}
+
+// shownData is data that is no JSON as a line shows it: as it is where it is text.
+func shownData(base64Data string) string {
+	data, err := base64.StdEncoding.DecodeString(base64Data)
+	if err != nil || !isText(data) {
+		return fmt.Sprintf("(%s)", counted(len(data), "byte"))
+	}
+	return strings.TrimRight(string(data), "\r\n")
+}
+
+// isText says whether data is for people to read: UTF-8 without control characters but white space.
+func isText(data []byte) bool {
+	return utf8.Valid(data) && !bytes.ContainsFunc(data, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) })
 }
 
 // maxShown is how much of an event's data a line shows.
@@ -71,7 +94,7 @@ func (a *app) tailLine(event []byte) error {
 	}
 	data := string(ev.Data)
 	if ev.Base64 != "" {
-		data = fmt.Sprintf("(%d bytes)", len(ev.Base64)*3/4)
+		data = shownData(ev.Base64)
 	}
 	if len(data) > maxShown {
 		data = strings.ToValidUTF8(data[:maxShown], "") + "…"

@@ -34,7 +34,11 @@ guest gave one; CAUSE is the event whose handling set it.`,
 				}
 				all, last = append(all, page...), page[len(page)-1]
 			}
-			return list(a, all, "DUE IN NAME TOPIC KEY CAUSE ID", timerRow)
+			err = list(a, all, "DUE IN NAME TOPIC KEY CAUSE ID", timerRow)
+			if err == nil {
+				a.none(len(all), "no timers")
+			}
+			return err
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 1000, "at most so many")

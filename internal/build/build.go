@@ -68,17 +68,8 @@ func (p Project) Build(ctx context.Context, opts Options) (Result, error) {
 	}
 	defer os.RemoveAll(made)
 	module := filepath.Join(made, "module.wasm")
-	cmd, err := p.command(ctx, tools, module, opts.Release)
-	if err != nil {
+	if err := p.compile(ctx, tools, module, opts); err != nil {
 		return Result{}, err
-	}
-	cmd.Dir, cmd.WaitDelay = p.Dir, 2*time.Second
-	cmd.Stdout, cmd.Stderr = opts.Output, opts.Output
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return Result{}, ctx.Err()
-		}
-		return Result{}, &CompileError{p.Language, err}
 	}
 	wasm, err := os.ReadFile(module)
 	if err != nil {
@@ -91,7 +82,27 @@ func (p Project) Build(ctx context.Context, opts Options) (Result, error) {
 	}, err
 }
 
-// command is the recipe of the language.
+// compile makes the module's file by the recipe of the language.
+func (p Project) compile(ctx context.Context, tools Toolchain, module string, opts Options) error {
+	if p.Language == Rust && isCargo(p.Dir) {
+		return p.cargo(ctx, tools, module, opts)
+	}
+	cmd, err := p.command(ctx, tools, module, opts.Release)
+	if err != nil {
+		return err
+	}
+	cmd.Dir, cmd.WaitDelay = p.Dir, 2*time.Second
+	cmd.Stdout, cmd.Stderr = opts.Output, opts.Output
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return &CompileError{p.Language, err}
+	}
+	return nil
+}
+
+// command calls the compiler of the language.
 func (p Project) command(ctx context.Context, tools Toolchain, out string, release bool) (*exec.Cmd, error) {
 	names, err := roots(p.Dir, p.Language)
 	if err != nil {

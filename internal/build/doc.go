@@ -10,6 +10,8 @@
 //   - A toolchain that is missing or too old is a [*MissingError], which says how to get one on
 //     Debian and with Homebrew. Nothing is downloaded or installed.
 //   - The same compiler makes the same module anywhere: no path of the machine is in it.
+//   - A Rust project with a Cargo.toml is built by cargo, with the author's profile, flags and
+//     packages, from what cargo has on this machine.
 //
 // # What it does not
 //

@@ -125,7 +125,7 @@ func list(langs []Language) string {
 
 // rootNames says what makes a folder a project of a language.
 var rootNames = map[Language]string{
-	Go: "*.go", Rust: "main.rs or lib.rs, also in src/", C: "*.c, *.cc or *.cpp, also in src/", AssemblyScript: "assembly/index.ts",
+	Go: "*.go", Rust: "main.rs or lib.rs, also in src/, or Cargo.toml", C: "*.c, *.cc or *.cpp, also in src/", AssemblyScript: "assembly/index.ts",
 }
 
 // roots returns the files, from dir, with which a compiler begins.
@@ -136,6 +136,9 @@ func roots(dir string, lang Language) ([]string, error) {
 		patterns = []string{"*.go"}
 	case Rust:
 		patterns = []string{"main.rs", "lib.rs", "src/main.rs", "src/lib.rs"}
+		if isCargo(dir) {
+			patterns = []string{cargoFile}
+		}
 	case C:
 		patterns = []string{"*.c", "*.cc", "*.cpp", "src/*.c", "src/*.cc", "src/*.cpp"}
 	case AssemblyScript:
@@ -199,10 +202,11 @@ func oneModule(m *manifest.Manifest) bool {
 	return len(m.Subscribers) > 0
 }
 
-// sourceNames are the files of a language that matter to a build.
+// sourceNames are the files of a language that matter to a build. Cargo.lock is not among
+// them: the first build writes it, and would ask for another.
 var sourceNames = map[Language][]string{
 	Go:             {"*.go", "go.mod", "go.sum"},
-	Rust:           {"*.rs"},
+	Rust:           {"*.rs", cargoFile},
 	C:              {"*.c", "*.h", "*.cc", "*.cpp", "*.hpp"},
 	AssemblyScript: {"*.ts", "asconfig.json", "package.json"},
 }

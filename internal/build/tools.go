@@ -35,7 +35,7 @@ func (e *MissingError) Error() string {
 type Toolchain struct {
 	Path    string // of the compiler
 	Version string // as it calls itself
-	helper  string // what it needs besides: wasm-ld for C, asc.js for AssemblyScript
+	helper  string // what it needs besides: wasm-ld for C, asc.js for AssemblyScript, cargo for a project of it
 }
 
 // lookFor is how long a tool may take to say its version.
@@ -50,7 +50,7 @@ func Check(ctx context.Context, lang Language, dir string) (Toolchain, error) {
 	case Go:
 		return checkGo(ctx)
 	case Rust:
-		return checkRust(ctx)
+		return checkRust(ctx, isCargo(dir))
 	case C:
 		return checkC(ctx)
 	case AssemblyScript:
@@ -97,9 +97,11 @@ func checkGo(ctx context.Context) (Toolchain, error) {
 
 const rustTarget = "wasm32-unknown-unknown"
 
-// checkRust takes the first rustc that has the target: the one on PATH may not.
-func checkRust(ctx context.Context) (Toolchain, error) {
+// checkRust takes the first rustc that has the target: the one on PATH may not. Where cargo is
+// needed, it must be beside it: a newer cargo asks of rustc what an older one does not know.
+func checkRust(ctx context.Context, needsCargo bool) (Toolchain, error) {
 	var seen []string
+	alone := ""
 	for _, path := range candidates([]string{"rustc"}, "/usr/bin/rustc", "/opt/homebrew/opt/rustup/bin/rustc", "/usr/local/opt/rustup/bin/rustc") {
 		dir, err := ask(ctx, path, "--target", rustTarget, "--print", "target-libdir")
 		if err != nil {
@@ -110,7 +112,21 @@ func checkRust(ctx context.Context) (Toolchain, error) {
 			continue
 		}
 		version, err := ask(ctx, path, "--version")
-		return Toolchain{Path: path, Version: version}, err
+		if err != nil || !needsCargo {
+			return Toolchain{Path: path, Version: version}, err
+		}
+		cargo := filepath.Join(filepath.Dir(path), "cargo")
+		if !exists(cargo) {
+			alone = path
+			continue
+		}
+		with, err := ask(ctx, cargo, "--version")
+		return Toolchain{Path: path, Version: with + ", " + version, helper: cargo}, err
+	}
+	if alone != "" {
+		return Toolchain{}, &MissingError{
+			Rust, "the project has a " + cargoFile + ", and there is no cargo beside " + alone, "apt-get install cargo", "brew install rustup && rustup default stable",
+		}
 	}
 	reason := "rustc is not on PATH"
 	if len(seen) > 0 {

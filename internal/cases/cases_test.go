@@ -196,7 +196,7 @@ func TestFind(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"./...", "a.avx.toml sub/b.avx.toml"}, {"...", "a.avx.toml sub/b.avx.toml"}, {".", "a.avx.toml"}, {"sub sub/b.avx.toml", "sub/b.avx.toml"},
 		{"sub/...", "sub/b.avx.toml"}, {"none", "none has no files of cases (*.avx.toml); name files, or none/... for all below"},
-		{"none/...", "there are no files of cases (*.avx.toml) in or below none"}, {"nowhere", "no such file"}, {"nowhere/...", "no such file"},
+		{"none/...", "there are no files of cases (*.avx.toml) in or below none; avxrt new makes a project with one, docs/cases.md says what is in it"}, {"nowhere", "no such file"}, {"nowhere/...", "no such file"},
 	} {
 		found, err := Find(strings.Fields(c.args))
 		if got := strings.Join(found, " ") + fmt.Sprint(err); !strings.HasPrefix(got, c.want) && !strings.Contains(got, c.want) {

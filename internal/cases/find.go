@@ -60,7 +60,7 @@ func below(dir string) (out []string, err error) {
 		return nil
 	})
 	if err == nil && len(out) == 0 {
-		err = fmt.Errorf("there are no files of cases (*%s) in or below %s", manifest.CasesSuffix, dir)
+		err = fmt.Errorf("there are no files of cases (*%s) in or below %s; avxrt new makes a project with one, docs/cases.md says what is in it", manifest.CasesSuffix, dir)
 	}
 	return out, err
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/avx-platform/avxrt/internal/sandbox"
@@ -74,7 +75,7 @@ func (e *exam) address() {
 	case err == nil:
 		_ = l.Close()
 		e.add("address", OK, address+" is free", "")
-	case errors.Is(err, syscall.EADDRINUSE) && e.node != nil && e.Server == address:
+	case errors.Is(err, syscall.EADDRINUSE) && e.node != nil && strings.TrimSuffix(strings.TrimPrefix(e.Server, "http://"), "/") == address:
 		e.add("address", OK, "the node listens at "+address, "")
 	case errors.Is(err, syscall.EADDRINUSE):
 		e.add("address", Fail, address+" is taken by another program (AVX1004)", "stop it, or choose another address: AVXRT_HTTP_LISTEN or http.listen")

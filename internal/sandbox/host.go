@@ -146,7 +146,7 @@ func (i *Instance) hostNext(stack []uint64) {
 	s := &i.staged
 	s.asked = true
 	buf, capacity := uint32(stack[0]), int32(stack[1])
-	if !s.held && !i.advance() {
+	if s.failure != nil || !s.held && !i.advance() { // given up: also what did not fit is not given again
 		answer(stack, 0)
 		return
 	}
@@ -160,9 +160,6 @@ func (i *Instance) hostNext(stack []uint64) {
 // advance acknowledges the event in hand and takes the next one; false ends the run.
 func (i *Instance) advance() bool {
 	s := &i.staged
-	if s.failure != nil {
-		return false
-	}
 	s.fold()
 	if len(s.emits) >= abi.MaxBatchEmits || s.emitBytes >= abi.MaxBatchEmitBytes || s.stateBytes >= i.limits.StateBytes {
 		return false
@@ -250,11 +247,13 @@ func (i *Instance) emit(frame []byte) abi.Status {
 	case i.config.Grants == nil || !i.config.Grants(ev.Topic):
 		return abi.Denied
 	}
-	if e.Due != 0 {
-		if !i.mayWait(e.Timer) {
-			return abi.Quota
-		}
+	switch {
+	case e.Due != 0 && !i.mayWait(e.Timer):
+		return abi.Quota
+	case e.Due != 0:
 		s.event.timers++
+	case !e.Cancel && !s.event.follows(ev):
+		return abi.Conflict
 	}
 	s.event.emits = append(s.event.emits, e)
 	s.event.emitBytes += len(frame)

@@ -319,6 +319,7 @@ type staged struct {
 type stagedEvent struct {
 	emits      []Emit
 	emitBytes  int
+	versions   map[string]abi.Version // that the emits come to, of the keys for which one was expected
 	timers     int
 	writes     map[string]Write
 	stateBytes int
@@ -349,6 +350,27 @@ func (s *staged) fold() {
 		s.reply = s.event.reply
 	}
 	s.current, s.event = nil, stagedEvent{}
+}
+
+// follows says whether an emit can become the version that it expects, after those of the same
+// event. What other events emitted, of this batch or in the log, is seen when the batch is
+// committed: an answer that depended on it would be another one when the event is handled again.
+func (s *stagedEvent) follows(ev *abi.Event) bool {
+	before, known := s.versions[ev.Key]
+	version := ev.Version
+	switch {
+	case !known && version == 0:
+		return true
+	case known && version == 0:
+		version = before + 1
+	case known && version != before+1:
+		return false
+	}
+	if s.versions == nil {
+		s.versions = map[string]abi.Version{}
+	}
+	s.versions[ev.Key] = version
+	return true
 }
 
 func (s *staged) sortedWrites() []Write {

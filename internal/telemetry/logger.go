@@ -8,8 +8,8 @@ import (
 	"github.com/avx-platform/avxrt/internal/nearest"
 )
 
-// NewLogger returns a logger that writes to w. format is text or json, level debug, info,
-// warn or error.
+// NewLogger returns a logger that writes to w. format is text or json, or lines,
+// which is text for a terminal; level is debug, info, warn or error.
 func NewLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
@@ -19,6 +19,8 @@ func NewLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	switch format {
 	case "text":
 		return slog.New(slog.NewTextHandler(w, opts)), nil
+	case "lines":
+		return slog.New(newLines(w, l)), nil
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, opts)), nil
 	}

@@ -832,4 +832,18 @@ static inline int32_t avx_loop(void (*handle)(const avx_event *), void (*control
 #define AVX_SUBSCRIBER(handle) typedef int avx_subscriber_declared;
 #define AVX_SUBSCRIBER_AND(handle, control) typedef int avx_subscriber_declared;
 #endif
+
+/* avx_refused gives the verdict for a call that the host refused, in the words of the other SDKs,
+ * and says whether it did: if (avx_refused(avx_emit(…))) return; A conflict is tried again. */
+static inline int avx_refused(int32_t status) {
+    if (status >= 0 || status == AVX_NOT_FOUND) return 0;
+    switch (status) {
+    case AVX_DENIED: avx_reject("the host denied it: grant the topic in the manifest's emits"); break;
+    case AVX_QUOTA: avx_reject("over a quota of this event (limits)"); break;
+    case AVX_TOO_LARGE: avx_reject("too large for the host"); break;
+    case AVX_CONFLICT: avx_retry("version conflict"); break;
+    default: avx_reject("the host refused the call");
+    }
+    return 1;
+}
 #endif

@@ -265,9 +265,20 @@ func Rand(b []byte) { hostRand(b) }
 
 // fail tells the host about an error of the handler.
 func fail(err error) {
-	var f *Failure
-	if !errors.As(err, &f) {
-		f = &Failure{2, err.Error()}
-	}
+	f := verdict(err)
 	hostFail(f.Code, f.Reason)
+}
+
+// verdict is what becomes of the event for an error of the handler. A version conflict is
+// tried again, as the host does with one that it finds itself.
+func verdict(err error) *Failure {
+	var f *Failure
+	var s Status
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.As(err, &s) && s == Conflict:
+		return &Failure{1, err.Error()}
+	}
+	return &Failure{2, err.Error()}
 }

@@ -28,7 +28,7 @@
 //! tested as ordinary functions are.
 //!
 //! Compiles with Rust 1.63 and later. Licence: MIT OR Apache-2.0.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports, unused_macros, unknown_lints, unexpected_cfgs)]
 
 /// Text and bytes are slices of bytes: events need not be UTF-8.
 pub type Bytes<'a> = &'a [u8];
@@ -913,7 +913,7 @@ mod guest {
     }
 
     #[cfg(target_arch = "wasm32")]
-    #[panic_handler]
+    #[cfg_attr(not(feature = "std"), panic_handler)]
     fn panic(info: &core::panic::PanicInfo) -> ! {
         if let Some(l) = info.location() {
             let mut b = Buf::<128>::new();
@@ -922,28 +922,45 @@ mod guest {
         }
         core::arch::wasm32::unreachable()
     }
+
+    /// With the feature `std` (lib.rs) the panic handler is that of std, and this its hook.
+    /// `subscriber!` calls it before each run.
+    #[cfg(target_arch = "wasm32")]
+    #[inline(always)]
+    pub fn prepare() {
+        #[cfg(feature = "std")]
+        {
+            use core::sync::atomic::{AtomicBool, Ordering};
+            static HOOKED: AtomicBool = AtomicBool::new(false);
+            if !HOOKED.swap(true, Ordering::Relaxed) {
+                std::panic::set_hook(std::boxed::Box::new(|info| panic(info)));
+            }
+        }
+    }
 }
 pub use guest::*;
 
 /// Makes the exports of a guest around a handler `fn(&Event) -> Outcome`. A second one gets
 /// word from the host, kind 6, which is ignored otherwise; docs/abi.md says what there is.
 #[cfg(target_arch = "wasm32")]
+#[macro_export]
 macro_rules! subscriber {
     ($handle:path) => {
         #[no_mangle]
         pub extern "C" fn avx_abi_1() {}
         #[no_mangle]
-        pub extern "C" fn avx_run() -> i32 { avx::run($handle, None) }
+        pub extern "C" fn avx_run() -> i32 { avx::prepare(); avx::run($handle, None) }
     };
     ($handle:path, $control:path) => {
         #[no_mangle]
         pub extern "C" fn avx_abi_1() {}
         #[no_mangle]
-        pub extern "C" fn avx_run() -> i32 { avx::run($handle, Some($control)) }
+        pub extern "C" fn avx_run() -> i32 { avx::prepare(); avx::run($handle, Some($control)) }
     };
 }
 /// Natively, where a test calls the handlers, it only looks at their types.
 #[cfg(not(target_arch = "wasm32"))]
+#[macro_export]
 macro_rules! subscriber {
     ($($handler:path),+) => {
         #[no_mangle]
@@ -1097,7 +1114,7 @@ pub mod fake {
 /// older state_version, which it gets, into that of the module, and says whether there is more. `Err` drops
 /// the new version, and the old one goes on. What a step wrote is committed when it returns, and the
 /// instance may be another one for the next: how far it is must be seen in the state.
-#[allow(unused_macros)]
+#[macro_export]
 macro_rules! migrate {
     ($step:path) => {
         #[no_mangle]
@@ -1112,5 +1129,4 @@ macro_rules! migrate {
         }
     };
 }
-#[allow(unused_imports)]
 pub(crate) use migrate;

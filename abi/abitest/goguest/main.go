@@ -175,6 +175,14 @@ func host(ev *avx.Event) error {
 		return emit("out.rand", r[:])
 	case "t.version":
 		return avx.Draft{Topic: "out.version", Key: ev.Key, Version: ev.Version + 1}.Emit()
+	case "t.conflict":
+		second, _ := strconv.ParseUint(string(ev.Data), 10, 64)
+		for _, more := range []uint64{1, second} {
+			if err := (avx.Draft{Topic: "out.conflict", Key: ev.Key, Version: ev.Version + more}).Emit(); err != nil {
+				return err
+			}
+		}
+		return nil
 	case "t.reply":
 		return avx.Reply(ev.Data)
 	case "t.denied":

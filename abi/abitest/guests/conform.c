@@ -151,6 +151,16 @@ static void denied(void) {
     emit_int("out.denied", avx_emit(AVX_STR("denied"), AVX_STR(""), AVX_STR("")));
 }
 
+static void conflict(const avx_event *ev) {
+    avx_draft d = avx_draft_of(AVX_STR("out.conflict"), ev->key, AVX_STR(""));
+    int64_t second = 0;
+    avx_int(ev->data, &second);
+    d.version = ev->version + 1;
+    if (avx_refused(avx_stage(&d))) return;
+    d.version = ev->version + (uint64_t)second;
+    avx_refused(avx_stage(&d));
+}
+
 static void host(const avx_event *ev) {
     avx_draft d = avx_draft_of(AVX_STR("out.version"), ev->key, AVX_STR(""));
     int32_t level;
@@ -159,6 +169,7 @@ static void host(const avx_event *ev) {
     else if (avx_eq(ev->topic, "t.now")) emit_int("out.now", avx_now());
     else if (avx_eq(ev->topic, "t.rand")) { avx_rand(space, 16); emit("out.rand", avx_slice(space, 16)); }
     else if (avx_eq(ev->topic, "t.version")) { d.version = ev->version + 1; avx_stage(&d); }
+    else if (avx_eq(ev->topic, "t.conflict")) conflict(ev);
     else if (avx_eq(ev->topic, "t.reply")) avx_reply(ev->data);
     else if (avx_eq(ev->topic, "t.denied")) denied();
     else avx_skip("unsupported");

@@ -138,6 +138,13 @@ fn host(ev: &Event) -> Outcome {
             emit(b"out.rand", &r)
         }
         b"t.version" => Draft { topic: b"out.version", key: ev.key, version: ev.version + 1, ..Draft::default() }.emit(),
+        b"t.conflict" => {
+            let second = avx::parse_int(ev.data).unwrap_or(0) as u64;
+            for more in [1, second] {
+                Draft { topic: b"out.conflict", key: ev.key, version: ev.version + more, ..Draft::default() }.emit()?;
+            }
+            Ok(())
+        }
         b"t.reply" => avx::reply(ev.data),
         b"t.denied" => emit_int(b"out.denied", Draft { topic: b"denied", ..Draft::default() }.stage() as i64),
         b"t.timer.start" => avx::timer(ev.key, ev.time + HOUR, b"out.timer", ev.key, ev.data),

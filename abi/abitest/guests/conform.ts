@@ -86,6 +86,9 @@ function host(ev: avx.Event): void {
     avx.emit("out.rand", "", avx.rand(16));
   } else if (t.is("t.version")) {
     avx.draft("out.version", ev.key).expect(ev.version + 1).emit();
+  } else if (t.is("t.conflict")) {
+    if (avx.draft("out.conflict", ev.key).expect(ev.version + 1).emit())
+      avx.draft("out.conflict", ev.key).expect(ev.version + <u64>ev.data.toInt()).emit();
   } else if (t.is("t.reply")) {
     avx.reply(ev.data);
   } else if (t.is("t.denied")) {
