@@ -89,7 +89,7 @@ func (r *Runtime) Rollback(ctx context.Context, name string, to int) (Deployment
 	present := r.subscription(name).latest()
 	g := earlier(history, present.module.Digest(), to)
 	if g == nil {
-		return d, fmt.Errorf("subscriber %q has no generation to go back to: %w; avxrt sub history %s shows them", name, ErrNotFound, name)
+		return d, fmt.Errorf("%w: a generation of subscriber %q to go back to; avxrt sub history %s shows those that it had", ErrNotFound, name, name)
 	}
 	wasm, err := r.store.Module(g.Digest)
 	if err != nil {

@@ -106,7 +106,7 @@ func (t Target) seq(store *log.Log) (abi.Seq, error) {
 		}
 		return t.Seq, nil
 	case !t.Time.IsZero():
-		return store.SeqAtTime(t.Time.UnixNano())
+		return store.SeqAtTime(nanos(t.Time))
 	}
 	return max(store.First(), 1), nil
 }

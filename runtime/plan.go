@@ -277,7 +277,7 @@ func (r *Runtime) startSeq(start manifest.Start) (abi.Seq, error) {
 	case manifest.StartSeq:
 		return max(start.Seq, r.store.First()), nil
 	case manifest.StartTime:
-		return r.store.SeqAtTime(start.Time.UnixNano())
+		return r.store.SeqAtTime(nanos(start.Time))
 	}
 	return r.store.First(), nil // what retention dropped before is no gap
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	goruntime "runtime"
 	"slices"
@@ -204,3 +205,15 @@ func (r *Runtime) Event(seq abi.Seq) (abi.Event, error) {
 
 // now is the wall clock in the unit of events.
 func now() int64 { return time.Now().UnixNano() }
+
+// nanos returns a time as events have it. One beyond the 292 years before and after 1970 that these
+// count is the nearest that they do: time.Time.UnixNano would make one of the far future one of the past.
+func nanos(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/runtime"
 )
 
@@ -45,5 +46,22 @@ func TestStartPlaces(t *testing.T) {
 			}
 		}
 		stop(t, r)
+	}
+}
+
+// TestFarTimes: a time beyond what nanoseconds count is still before, or behind, everything.
+func TestFarTimes(t *testing.T) {
+	r := openProbe(t, patient)
+	do(t, r, "add n 1", "add n 1")
+	settled(t, r)
+	for text, want := range map[string]abi.Seq{"time:9999-01-01T00:00:00Z": 3, "time:2400-01-01T00:00:00Z": 3, "time:1500-01-01T00:00:00Z": 1, "time:1971-01-01T00:00:00Z": 1} {
+		to, err := runtime.ParseTarget(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := r.PlanReset(t.Context(), "probe", runtime.ResetOptions{To: to})
+		if err != nil || plan.To != want {
+			t.Errorf("%s leads to %d, %v; want %d", text, plan.To, err, want)
+		}
 	}
 }

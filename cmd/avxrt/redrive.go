@@ -33,8 +33,8 @@ Exit code 1: some failed again, or could not be run.`,
 			"  avxrt dlq redrive inventory --rate 50",
 		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if rate < 0 {
-				return &usageError{fmt.Errorf("--rate %g is no number of letters a second", rate)}
+			if rate != 0 && !(rate >= leastRate && rate <= mostRate) { // NaN is neither
+				return &usageError{fmt.Errorf("--rate %g: use 0.001 to 1000000, or 0 for as many as go", rate)}
 			}
 			if err := which.read(args[1:]); err != nil {
 				return err
@@ -90,6 +90,12 @@ func meant(ctx context.Context, c *client.Client, name string, f client.LetterFi
 	}
 	return seqs, err
 }
+
+// What a second may have of letters: one in a quarter of an hour, and more than a node drives.
+const (
+	leastRate = 0.001
+	mostRate  = 1_000_000
+)
 
 // redriving runs dead letters at a rate.
 type redriving struct {
