@@ -1,6 +1,8 @@
 package log
 
 import (
+	"errors"
+	"strings"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -27,6 +29,44 @@ func (f reuseFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCa
 
 // Unwrap lets the engine find the file system below.
 func (f reuseFS) Unwrap() vfs.FS { return f.FS }
+
+// markerFS makes the entries of a folder durable before the engine marks one of them as the
+// one that counts, and again before it removes the mark of then. The engine syncs the folder
+// behind both (Pebble 2.1.7; mended in its #5915, which no release has): a file system that
+// does not keep the order of entries could have, after a power loss, the marker of a manifest
+// that it lost, or no marker, and the store would not open.
+type markerFS struct{ vfs.FS }
+
+// Create implements vfs.FS.
+func (f markerFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := f.settle(name); err != nil {
+		return nil, err
+	}
+	return f.FS.Create(name, category)
+}
+
+// Remove implements vfs.FS.
+func (f markerFS) Remove(name string) error {
+	if err := f.settle(name); err != nil {
+		return err
+	}
+	return f.FS.Remove(name)
+}
+
+// Unwrap lets the engine find the file system below.
+func (f markerFS) Unwrap() vfs.FS { return f.FS }
+
+// settle syncs the folder of a marker.
+func (f markerFS) settle(name string) error {
+	if !strings.HasPrefix(f.PathBase(name), "marker.") {
+		return nil
+	}
+	dir, err := f.OpenDir(f.PathDir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
 
 // guardFS ends the process when an fsync fails. The page that was not written may be
 // counted as clean by the system from then on, so trying again would be answered with

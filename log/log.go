@@ -96,7 +96,7 @@ func Open(dir string, opts Options) (*Log, error) {
 // start opens the engine, reads where the log ends and starts the goroutines.
 func (l *Log) start() error {
 	l.disk = newDisk(l)
-	l.fs = &guardFS{l.disk.wrap(reuseFS{l.opts.fs, &l.noReuse}), l.fail}
+	l.fs = markerFS{&guardFS{l.disk.wrap(reuseFS{l.opts.fs, &l.noReuse}), l.fail}}
 	l.engine = l.engineOptions()
 	cut, err := l.openEngine()
 	if err != nil {
