@@ -86,8 +86,12 @@ func TestKill9(t *testing.T) {
 	}
 	t.Logf("%d accepted events were lost, the oldest acknowledged %v before its kill; %d events survived", lostAccepted, oldest, checked-1)
 	// The breach is an "accepted" that is taken for durable: the kills must be able to lose it.
-	if lostAccepted > 0 {
+	// About two of three kills do.
+	switch {
+	case lostAccepted > 0:
 		p.Breach()
+	case kills >= 50:
+		t.Error("no kill lost an event that was accepted only: they prove nothing about durable ones")
 	}
 }
 

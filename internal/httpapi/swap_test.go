@@ -33,7 +33,7 @@ func TestSwapRoutes(t *testing.T) {
 		{http.MethodPost, "nobody/shadow", same, 404, "AVX2006"},
 		{http.MethodPost, "probe/deploy?dry_run=true", other, 200, `"deployed":false`},
 		{http.MethodPost, "probe/deploy", "garbage", 422, "AVX2011"},
-		{http.MethodPost, "probe/rollback", "", 404, "no generation to go back to"},
+		{http.MethodPost, "probe/rollback", "", 404, "a generation of subscriber"},
 		{http.MethodPost, "probe/deploy", other, 200, `"deployed":true`},
 		{http.MethodPost, "probe/rollback?to=1", "", 200, `"generation":3`},
 		{http.MethodGet, "probe/generations", "", 200, `"cause":"rollback"`},
