@@ -84,7 +84,7 @@ func runNode(t *testing.T, r *runtime.Runtime) *runtime.Runtime {
 // stop drains and closes a node.
 func stop(t *testing.T, r *runtime.Runtime) {
 	t.Helper()
-	if f, ok := stops.Load(r); ok {
+	if f, ok := stops.LoadAndDelete(r); ok {
 		f.(func())()
 	}
 }
