@@ -34,10 +34,12 @@ FAULTS = ./log ./runtime ./internal/delivery ./internal/wasmbin ./internal/sandb
 
 # The records of the fault tests become RELIABILITY.md, also when a test failed.
 RECORDS = $(CURDIR)/.reliability.jsonl
+# Those of the last soak stay in it.
+RELEASE = internal/fault/release.jsonl
 define prove
 	@rm -f $(RECORDS)
 	AVXRT_FAULTS=$(1) AVXRT_RELIABILITY=$(RECORDS) go test -count=1 -timeout $(2) $(FAULTS); code=$$?; \
-	go run ./internal/fault/table < $(RECORDS) > RELIABILITY.md && cat RELIABILITY.md; exit $$code
+	cat $(RELEASE) $(RECORDS) | go run ./internal/fault/table > RELIABILITY.md && cat RELIABILITY.md; exit $$code
 endef
 
 faults:
@@ -45,6 +47,7 @@ faults:
 
 soak:
 	$(call prove,release,12h)
+	cp $(RECORDS) $(RELEASE)
 	AVXRT_FAULTS=release go test -run '^$$' -bench BenchmarkLongRun -benchtime 1x -timeout 12h ./bench
 
 BENCHTIME ?= 1s

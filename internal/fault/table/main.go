@@ -1,5 +1,6 @@
 // Command table turns the records that the fault tests leave into RELIABILITY.md. It reads
 // them from standard input, one JSON object a line, and writes the page to standard output.
+// Of records of one test, promise and level the last one counts.
 // A promise of which any test failed or found no breach is listed as such, never left out.
 package main
 
@@ -9,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -30,27 +32,29 @@ const head = `# What was tried to break it
 Each line is a test of this repository that injects faults and checks a promise of
 docs/architecture.md after each. A planted breach is a version of the system that breaks the
 promise on purpose; the test must find it, else it proves nothing. ` + "`make test`" + ` injects a tenth
-of the size of ` + "`make faults`" + `, which wrote this page; ` + "`make soak`" + ` is the size of a release. AVXRT_SEED
+of the size of ` + "`make faults`" + `, which wrote the lines of level ci. ` + "`make soak`" + ` is the size of a
+release; the lines of level release are of its last run, or of single tests of it. AVXRT_SEED
 repeats a run. What is not promised: loss of the disk, a disk that says synced and is not,
 exactly once at third parties.
 
 `
 
 func write(in io.Reader, out io.Writer) error {
-	var records []fault.Record
+	type line struct{ promise, test, kind, level string }
+	last := map[line]fault.Record{}
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
 		var r fault.Record
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return fmt.Errorf("a record of the fault tests: %w", err)
 		}
-		records = append(records, r)
+		last[line{r.Promise, r.Test, r.Kind, r.Level}] = r
 	}
 	if err := lines.Err(); err != nil {
 		return err
 	}
-	slices.SortFunc(records, func(a, b fault.Record) int {
-		return cmp.Or(number(a.Promise)-number(b.Promise), strings.Compare(a.Test, b.Test))
+	records := slices.SortedFunc(maps.Values(last), func(a, b fault.Record) int {
+		return cmp.Or(number(a.Promise)-number(b.Promise), strings.Compare(a.Test, b.Test), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Level, b.Level))
 	})
 	fmt.Fprint(out, head)
 	fmt.Fprintf(out, "%s/%s, %s.\n\n", runtime.GOOS, runtime.GOARCH, runtime.Version())
