@@ -42,7 +42,7 @@ func (s *Snapshot) Before(subscriber string, version uint32, lane int, ev *abi.E
 	waited := false // an attempt of ev failed in the commit
 	for it.Last(); w.cursor.Next > ev.Seq; it.Prev() {
 		if !it.Valid() {
-			return Before{}, wrong(fmt.Errorf("%w; the undo records reach back to seq %d", ErrNotFound, w.cursor.Next))
+			return Before{}, wrong(pastf("the undo records reach back to seq %d", w.cursor.Next))
 		}
 		after, waited = w.cursor, false
 		if p := w.parked[own]; p != nil {
@@ -57,7 +57,7 @@ func (s *Snapshot) Before(subscriber string, version uint32, lane int, ev *abi.E
 		}
 	}
 	if after.Next == 0 {
-		return Before{}, wrong(fmt.Errorf("%w; it is not handled yet", ErrNotFound))
+		return Before{}, wrong(pastf("it is not handled yet"))
 	}
 	b := Before{Next: w.cursor.Next, Digest: after.Digest, Back: w.writes()}
 	for _, row := range w.parked {
@@ -72,9 +72,9 @@ func (s *Snapshot) Before(subscriber string, version uint32, lane int, ev *abi.E
 	}
 	switch {
 	case w.settled:
-		err = wrong(fmt.Errorf("%w; it was a dead letter, which was handled by hand or after a reset", ErrNotFound))
+		err = wrong(pastf("it was a dead letter, which was handled by hand or after a reset"))
 	case waited || b.Held(ev):
-		err = wrong(fmt.Errorf("%w; it had to wait for another attempt, or behind one of its key, so it did not run in the order of the log", ErrNotFound))
+		err = wrong(pastf("it had to wait for another attempt, or behind one of its key, so it did not run in the order of the log"))
 	}
 	return b, err
 }
@@ -112,20 +112,8 @@ func (s *Snapshot) newRewinder(subscriber string, version uint32, lane int) (*re
 
 // back takes back one commit of any lane.
 func (w *rewinder) back(it *pebble.Iterator) error {
-	record, err := it.ValueAndErr()
-	if err != nil {
-		return engineError(0, err)
-	}
-	was, began := w.cursor, false
-	var bad error
-	err = eachImage(record, func(key, value []byte) {
+	was, began, err := w.images(it, func(key, value []byte) {
 		switch {
-		case bytes.Equal(key, w.cursorAt):
-			if began = value == nil; !began {
-				was, bad = decodeCursor(value)
-			}
-		case bytes.HasPrefix(key, w.prefix):
-			w.before[string(key[len(w.prefix):])] = bytes.Clone(value)
 		case key[0] == spaceParked:
 			w.parked[string(key)] = bytes.Clone(value)
 		case bytes.Equal(key, w.letterAt):
@@ -134,13 +122,11 @@ func (w *rewinder) back(it *pebble.Iterator) error {
 	})
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: an undo record: %v", ErrDamaged, err)
-	case bad != nil:
-		return fmt.Errorf("%w: a cursor in an undo record: %v", ErrDamaged, bad)
+		return err
 	case began:
-		return fmt.Errorf("%w; its partition began at seq %d", ErrNotFound, w.cursor.Next)
-	case was.Next > w.cursor.Next || was.Fence != w.cursor.Fence:
-		return fmt.Errorf("%w; since then a reset, a change of its partitions or another state version set the cursor to seq %d", ErrNotFound, w.cursor.Next)
+		return pastf("its partition began at seq %d", w.cursor.Next)
+	case w.moved(was):
+		return pastf("since then a reset, a change of its partitions or another state version set the cursor to seq %d", w.cursor.Next)
 	}
 	w.cursor = was
 	return nil

@@ -50,13 +50,40 @@ type rewinder struct {
 
 // step takes back one commit.
 func (w *rewinder) step(it *pebble.Iterator) error {
+	disorder := ""
+	was, began, err := w.images(it, func(key, value []byte) {
+		switch {
+		case key[0] == spaceParked:
+			disorder = "a key was blocked"
+		case key[0] == spaceDeadLetter && value != nil:
+			disorder = "a dead letter was handled by hand"
+		case key[0] == spaceCursor:
+			disorder = "it had more than one lane"
+		}
+	})
+	switch {
+	case err != nil:
+		return err
+	case disorder != "":
+		return pastf("since then %s, so its events did not run in the order of the log", disorder)
+	case began:
+		return pastf("it began at seq %d", w.cursor.Next)
+	case w.moved(was):
+		return pastf("the cursor was set to seq %d by hand", w.cursor.Next)
+	}
+	w.cursor = was
+	return nil
+}
+
+// images takes the state that an undo record has over what is known so far, gives other rows to
+// other, and returns the cursor of then; began says that there was none.
+func (w *rewinder) images(it *pebble.Iterator, other func(key, value []byte)) (was Cursor, began bool, err error) {
 	record, err := it.ValueAndErr()
 	if err != nil {
-		return engineError(0, err)
+		return was, false, engineError(0, err)
 	}
-	was, began := w.cursor, false // a timer that fired changes no cursor
+	was = w.cursor // a timer that fired changes no cursor
 	var bad error
-	disorder := ""
 	err = eachImage(record, func(key, value []byte) {
 		switch {
 		case bytes.Equal(key, w.cursorAt):
@@ -65,28 +92,22 @@ func (w *rewinder) step(it *pebble.Iterator) error {
 			}
 		case bytes.HasPrefix(key, w.prefix):
 			w.before[string(key[len(w.prefix):])] = bytes.Clone(value)
-		case key[0] == spaceParked:
-			disorder = "a key was blocked"
-		case key[0] == spaceDeadLetter && value != nil:
-			disorder = "a dead letter was handled by hand"
-		case key[0] == spaceCursor && !bytes.Equal(key, w.cursorAt):
-			disorder = "it had more than one lane"
+		default:
+			other(key, value)
 		}
 	})
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: an undo record: %v", ErrDamaged, err)
+		return was, began, fmt.Errorf("%w: an undo record: %v", ErrDamaged, err)
 	case bad != nil:
-		return fmt.Errorf("%w: a cursor in an undo record: %v", ErrDamaged, bad)
-	case disorder != "":
-		return pastf("since then %s, so its events did not run in the order of the log", disorder)
-	case began:
-		return pastf("it began at seq %d", w.cursor.Next)
-	case was.Next > w.cursor.Next || was.Fence != w.cursor.Fence:
-		return pastf("the cursor was set to seq %d by hand", w.cursor.Next)
+		return was, began, fmt.Errorf("%w: a cursor in an undo record: %v", ErrDamaged, bad)
 	}
-	w.cursor = was
-	return nil
+	return was, began, nil
+}
+
+// moved says whether a cursor did not come from was by a commit.
+func (w *rewinder) moved(was Cursor) bool {
+	return was.Next > w.cursor.Next || was.Fence != w.cursor.Fence
 }
 
 // pastError says why a state of the past cannot be had. It is an [ErrNotFound] without its words,
