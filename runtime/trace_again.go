@@ -100,8 +100,8 @@ func (w *workOut) again(ctx context.Context, d *Delivery, ev *abi.Event) (h Hand
 	if len(lanes) == 0 {
 		return h, ErrDetached
 	}
-	at := lane{partition(ev.Key, ev.Seq, len(lanes)), len(lanes)}
-	then, err := w.snapshot.Before(d.Subscriber, version.Serving, at.number, ev)
+	at := log.LaneOf{Lane: partition(ev.Key, ev.Seq, len(lanes)), Lanes: len(lanes)}
+	then, err := w.snapshot.Before(d.Subscriber, version.Serving, at.Lane, ev)
 	if err != nil {
 		return h, err
 	}
@@ -145,16 +145,13 @@ func present(value []byte, there bool) []byte {
 	return append([]byte{}, value...)
 }
 
-// lane is one of how many.
-type lane struct{ number, of int }
-
 // lead handles what a lane wanted of the events from where it stood to below seq.
-func (w *workOut) lead(ctx context.Context, a *actor, at lane, then *log.Before, below abi.Seq) error {
+func (w *workOut) lead(ctx context.Context, a *actor, at log.LaneOf, then *log.Before, below abi.Seq) error {
 	reader := w.r.store.NewReader(log.ReadOptions{From: then.Next, Match: a.gen.match})
 	defer reader.Close()
 	var ev abi.Event
 	for reader.Next(&ev) && ev.Seq < below {
-		if partition(ev.Key, ev.Seq, at.of) != at.number || then.Held(&ev) {
+		if partition(ev.Key, ev.Seq, at.Lanes) != at.Lane || then.Held(&ev) {
 			continue
 		}
 		if w.runs--; w.runs < 0 || time.Now().After(w.end) {

@@ -3,7 +3,6 @@ package runtime_test
 import (
 	"context"
 	"errors"
-	"sync"
 	"testing"
 
 	"github.com/avx-platform/avxrt/abi"
@@ -19,15 +18,7 @@ func TestRebuildUnderLoad(t *testing.T) {
 	v.pay(4000)
 	v.settled()
 	stop(t, v.r)
-	var steps int
-	var once sync.Once
-	reached, goOn := make(chan struct{}), make(chan struct{})
-	runtime.OnBuildStep(&v.opts, func() { // the build goes on when the test says so
-		if steps++; steps == 5 {
-			once.Do(func() { close(reached) })
-			<-goOn
-		}
-	})
+	reached, goOn := v.holdBuild(5)
 	v.want(2, "tally2")
 	v.start()
 	<-reached

@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
-
-	"github.com/avx-platform/avxrt/runtime"
 )
 
 // slowModules is a plugins folder that calls a func before it reads a file.
@@ -29,14 +27,7 @@ func TestSwitchBesideAPlan(t *testing.T) {
 	v.pay(3000)
 	v.settled()
 	stop(t, v.r)
-	held, goOn := make(chan struct{}), make(chan struct{})
-	steps := 0
-	runtime.OnBuildStep(&v.opts, func() {
-		if steps++; steps == 2 {
-			close(held)
-			<-goOn
-		}
-	})
+	held, goOn := v.holdBuild(2)
 	var meanwhile atomic.Pointer[func()]
 	v.opts.Modules = slowModules{fstest.MapFS{"other.wasm": {Data: tally(t, "tally")}}, func() {
 		if fn := meanwhile.Swap(nil); fn != nil {
@@ -77,14 +68,7 @@ func TestMoveInPlaceOfAnother(t *testing.T) {
 	v.pay(100)
 	v.settled()
 	stop(t, v.r)
-	held, goOn := make(chan struct{}), make(chan struct{})
-	steps := 0
-	runtime.OnBuildStep(&v.opts, func() {
-		if steps++; steps == 2 {
-			close(held)
-			<-goOn
-		}
-	})
+	held, goOn := v.holdBuild(2)
 	v.want(2, "tally2-migrates")
 	v.start()
 	<-held

@@ -17,14 +17,7 @@ func TestRefusedBesideASwitch(t *testing.T) {
 	v.pay(3000)
 	v.settled()
 	stop(t, v.r)
-	held, goOn := make(chan struct{}), make(chan struct{})
-	steps := 0
-	runtime.OnBuildStep(&v.opts, func() {
-		if steps++; steps == 2 {
-			close(held)
-			<-goOn
-		}
-	})
+	held, goOn := v.holdBuild(2)
 	var meanwhile atomic.Pointer[func()]
 	files := fstest.MapFS{"other.wasm": {Data: tally(t, "tally")}}
 	v.opts.Modules = slowModules{files, func() {

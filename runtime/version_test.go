@@ -32,6 +32,20 @@ func newVersionSite(t *testing.T, extra string) *versionSite {
 	return v
 }
 
+// holdBuild makes the build of another state version stop behind one of its commits, once: held is
+// closed then, and the build goes on when goOn is.
+func (v *versionSite) holdBuild(commit int) (held, goOn chan struct{}) {
+	held, goOn = make(chan struct{}), make(chan struct{})
+	commits := 0
+	runtime.OnBuildStep(&v.opts, func() {
+		if commits++; commits == commit {
+			close(held)
+			<-goOn
+		}
+	})
+	return held, goOn
+}
+
 // want writes what the manifest and the plugins folder have.
 func (v *versionSite) want(version int, module string) {
 	v.t.Helper()

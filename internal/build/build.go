@@ -93,13 +93,19 @@ func (p Project) compile(ctx context.Context, tools Toolchain, module string, op
 	}
 	cmd.Dir, cmd.WaitDelay = p.Dir, 2*time.Second
 	cmd.Stdout, cmd.Stderr = opts.Output, opts.Output
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return &CompileError{p.Language, err}
+	return p.run(ctx, cmd)
+}
+
+// run calls a compiler, and says whether it failed or was interrupted.
+func (p Project) run(ctx context.Context, cmd *exec.Cmd) error {
+	err := cmd.Run()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
 	}
-	return nil
+	return &CompileError{p.Language, err}
 }
 
 // command calls the compiler of the language.

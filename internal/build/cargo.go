@@ -63,11 +63,8 @@ func (p Project) cargo(ctx context.Context, tools Toolchain, out string, opts Op
 	var said bytes.Buffer // about what was built, a line of JSON each; what is for people goes to Output
 	cmd := p.cargoCommand(ctx, tools, p.cargoSettings(in, opts.Release), "build", "--quiet", "--release", "--lib", "--target", rustTarget, "--message-format", "json-render-diagnostics")
 	cmd.Stdout, cmd.Stderr = &said, opts.Output
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return &CompileError{Rust, err}
+	if err := p.run(ctx, cmd); err != nil {
+		return err
 	}
 	made := moduleOf(said.Bytes())
 	if made == "" {
@@ -86,15 +83,15 @@ func (p Project) crates(ctx context.Context, tools Toolchain, output io.Writer) 
 	var said, about bytes.Buffer
 	cmd := p.cargoCommand(ctx, tools, nil, "metadata", "--format-version", "1", "--filter-platform", rustTarget)
 	cmd.Stdout, cmd.Stderr = &about, &said
-	if err := cmd.Run(); err != nil {
+	if err := p.run(ctx, cmd); err != nil {
 		if ctx.Err() != nil {
-			return in, ctx.Err()
+			return in, err
 		}
 		_, _ = output.Write(said.Bytes()) // the error says that it failed
 		if strings.Contains(said.String(), "--offline") || strings.Contains(said.String(), "offline mode") {
 			return in, &MissingError{Rust, "packages that Cargo.toml names are not here, and nothing is downloaded by itself", fetch, fetch}
 		}
-		return in, &CompileError{Rust, err}
+		return in, err
 	}
 	return in, json.Unmarshal(about.Bytes(), &in)
 }
