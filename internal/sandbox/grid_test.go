@@ -132,7 +132,7 @@ func (g *grid) call(values []uint64) {
 	}
 	r := callWith(g.i, state, values)
 	g.calls++
-	if r.Elapsed > time.Second && !raceEnabled {
+	if r.Elapsed > 10*time.Second && !raceEnabled {
 		g.t.Errorf("%s(%v) took %v", g.name, values, r.Elapsed)
 	}
 	if r.Trap == nil {
@@ -193,12 +193,14 @@ func TestPriceOfEveryCall(t *testing.T) {
 	}
 }
 
-// overpaid checks one call: the quickest of some, because others use the machine too.
+// overpaid checks one call: the quickest of many, because others use the machine too.
 func overpaid(t *testing.T, name string, m *sandbox.Module, params []uint64) {
 	t.Helper()
 	least, fuel := time.Hour, int64(0)
-	limit := func() time.Duration { return 50*time.Microsecond + time.Duration(fuel)*10 }
-	for try := 0; try < 8 && (try < 1 || least > limit()); try++ {
+	// A call that is paid by nothing may take as long as the end of an event that fails, on the
+	// slowest of machines; copying the largest of the values takes several times that.
+	limit := func() time.Duration { return 150*time.Microsecond + time.Duration(fuel)*10 }
+	for try := 0; try < 50 && least > limit(); try++ {
 		i, err := m.Instantiate(context.Background(), testConfig, memState{})
 		if err != nil {
 			t.Fatal(err)

@@ -208,7 +208,7 @@ func FuzzLineTables(f *testing.F) {
 		lines := wasmbin.OriginalLines(append(unhex(t, tiny), custom(".debug_line_str", "a.c\x00b.c\x00")+custom(".debug_line", line)...))
 		start := time.Now()
 		name := lines.At(offset)
-		if took := time.Since(start); took > time.Second {
+		if took := time.Since(start); took > 5*time.Second {
 			t.Fatalf("that took %v", took)
 		}
 		if strings.ContainsAny(name, "\n\x1b") {

@@ -73,15 +73,19 @@ func TestInProportion(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var err error
-			start := time.Now()
-			size := allocated(func() { _, err = wasmbin.Rewrite([]byte(tt.wasm)) })
-			took := time.Since(start)
+			limit := 100*time.Millisecond + time.Duration(len(tt.wasm))*time.Microsecond/4
+			size, took := uint64(0), time.Hour
+			for try := 0; try < 5 && took > limit; try++ { // others may use this machine
+				start := time.Now()
+				size = allocated(func() { _, err = wasmbin.Rewrite([]byte(tt.wasm)) })
+				took = min(took, time.Since(start))
+			}
 			t.Logf("%d KiB: %v, %d KiB asked for, %v", len(tt.wasm)>>10, took, size>>10, err)
 			switch {
 			case tt.refusal == "" && err != nil, tt.refusal != "" && (err == nil || !strings.Contains(err.Error(), tt.refusal)):
 				t.Errorf("got %v", err)
 			}
-			if limit := 100*time.Millisecond + time.Duration(len(tt.wasm))*time.Microsecond/4; took > limit && !raceEnabled {
+			if took > limit && !raceEnabled {
 				t.Errorf("it took %v, at most %v are in proportion", took, limit)
 			}
 			if limit := 1<<20 + tt.times*uint64(len(tt.wasm)); size > limit {
