@@ -24,6 +24,10 @@ const (
 	compileMost   = 60 * time.Second
 	compileMemory = 512 << 20 // bytes of data
 	progressAfter = time.Second
+	// compilePatience is how many times its processor time a child may take by the clock. It is for
+	// a child that waits for ever: one that works ends by its own limit, however busy the machine is.
+	// On two cores with 26 at work the compiler got a twentieth of one for half a minute.
+	compilePatience = 60
 )
 
 // compileBudget is the processor time for a module with so many bytes of code.
@@ -152,9 +156,7 @@ func sameEngine(made string) error {
 // compileOutside runs the child. The child has no environment and no files but the folder.
 func (e *Engine) compileOutside(outer context.Context, dir string, m *Module, wasm []byte) error {
 	budget := compileBudget(m.info.CodeBytes)
-	// The child's own limit counts processor time. This one is for a machine that does not
-	// run it, and for a child that does not keep its word.
-	ctx, cancel := context.WithTimeout(outer, 5*budget)
+	ctx, cancel := context.WithTimeout(outer, compilePatience*budget)
 	defer cancel()
 	command := append(e.opts.CompileCommand[1:len(e.opts.CompileCommand):len(e.opts.CompileCommand)], dir, budget.String())
 	child := exec.CommandContext(ctx, e.opts.CompileCommand[0], command...)
@@ -175,16 +177,34 @@ func (e *Engine) compileOutside(outer context.Context, dir string, m *Module, wa
 	if !errors.As(err, &exit) {
 		return fmt.Errorf("the compiler could not be started: %v", err)
 	}
-	used := exit.UserTime() + exit.SystemTime()
-	switch words := stderr.String(); {
-	case exit.ExitCode() == exitTooSlow, exit.ExitCode() == -1 && used >= budget-compileMargin, ctx.Err() != nil:
-		return fmt.Errorf("compiling it takes more than %.1f s of processor time; split large functions or build with optimisation", budget.Seconds())
-	case strings.Contains(words, "out of memory") || strings.Contains(words, "cannot allocate"):
+	return childRefusal(childEnd{
+		code: exit.ExitCode(), used: exit.UserTime() + exit.SystemTime(), late: ctx.Err() != nil, budget: budget,
+		how: exit.String(), words: stderr.String(),
+	})
+}
+
+// childEnd is how a child ended that did not do its work.
+type childEnd struct {
+	code         int // -1: by a signal
+	used, budget time.Duration
+	late         bool // it was ended by the clock
+	how, words   string
+}
+
+// childRefusal says for people why a module was not compiled.
+func childRefusal(c childEnd) error {
+	switch killed := c.code == -1; {
+	case c.code == exitTooSlow, killed && c.used >= c.budget-compileMargin:
+		return fmt.Errorf("compiling it takes more than %.1f s of processor time; split large functions or build with optimisation", c.budget.Seconds())
+	case c.late:
+		return fmt.Errorf("the compiler had no answer after %v and %.1f s of processor time; load the module again when the machine is less busy",
+			compilePatience*c.budget.Round(time.Second), c.used.Seconds())
+	case strings.Contains(c.words, "out of memory") || strings.Contains(c.words, "cannot allocate"):
 		return fmt.Errorf("compiling it takes more than %d MiB of memory; split large functions or build with optimisation", compileMemory>>20)
-	case words == "":
-		return fmt.Errorf("the compiler ended without a word (%v); load the module again", exit)
+	case c.words == "":
+		return fmt.Errorf("the compiler ended without a word (%v); load the module again", c.how)
 	default:
-		return errors.New(firstLine(strings.TrimPrefix(words, "avxrt: ")))
+		return errors.New(firstLine(strings.TrimPrefix(c.words, "avxrt: ")))
 	}
 }
 

@@ -42,6 +42,16 @@ func TestCompilerGivesUp(t *testing.T) {
 	}
 }
 
+// TestBusyMachineIsNotTheModule: a compiler that got no processor says so, and does not send its author to split functions.
+func TestBusyMachineIsNotTheModule(t *testing.T) {
+	if got := sandbox.RefusalOfHungChild(200 * time.Millisecond).Error(); !strings.Contains(got, "less busy") || strings.Contains(got, "split") {
+		t.Error(got)
+	}
+	if got := sandbox.RefusalOfHungChild(900 * time.Millisecond).Error(); !strings.Contains(got, "split") {
+		t.Error(got)
+	}
+}
+
 // childrenTime is the processor time of all children that have ended.
 func childrenTime(t *testing.T) time.Duration {
 	var u syscall.Rusage

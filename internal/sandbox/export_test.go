@@ -1,6 +1,10 @@
 package sandbox
 
-import "github.com/avx-platform/avxrt/abi"
+import (
+	"time"
+
+	"github.com/avx-platform/avxrt/abi"
+)
 
 // Mapped is the address space that instances of the engine have reserved.
 func (e *Engine) Mapped() int64 { return e.mapped.Load() }
@@ -43,4 +47,9 @@ func HostFunctions() map[string][2]string {
 		all[abi.Module+"."+name] = [2]string{f.params, f.results}
 	}
 	return all
+}
+
+// RefusalOfHungChild is what is said of a module whose compiler was ended by the clock.
+func RefusalOfHungChild(used time.Duration) error {
+	return childRefusal(childEnd{code: -1, used: used, budget: compileBase, late: true, how: "signal: killed"})
 }
