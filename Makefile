@@ -2,12 +2,13 @@
 # make test    the tests, with -race where a C compiler exists, a tenth of the fault sizes
 # make check   format, vet, the law of the house
 # make faults  the fault tests at CI size; make soak: at release size
+# make fuzz    every fuzz target for FUZZTIME (30s)
 # make bench   the benchmarks with their baselines
 # make bench-peers AREA=log [QUICK=1]   rivals and ours alternately (module bench/peers)
 # make docs    write docs/manifest.md, docs/errors.md and docs/avxrt.schema.json from the code
 # make wasm    rebuild the committed modules (needs clang, lld, rustc; see plugins/wasm.mk)
 
-.PHONY: demo test check docs faults soak bench bench-peers bench-peers-build vuln
+.PHONY: demo test check docs faults soak fuzz bench bench-peers bench-peers-build vuln
 
 # Not by go run, which takes the ^C that ends a node for a failure.
 demo:
@@ -49,6 +50,15 @@ soak:
 	$(call prove,release,12h)
 	cp $(RECORDS) $(RELEASE)
 	AVXRT_FAULTS=release go test -run '^$$' -bench BenchmarkLongRun -benchtime 1x -timeout 12h ./bench
+
+FUZZTIME ?= 30s
+fuzz:
+	@for dir in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+		for target in $$(cd $$dir && sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' *_test.go); do \
+			echo "$$dir $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$dir || exit 1; \
+		done; \
+	done
 
 BENCHTIME ?= 1s
 bench:
