@@ -21,7 +21,7 @@ RACE := $(shell command -v $${CC:-gcc} >/dev/null 2>&1 && echo -race)
 
 test:
 	@test -n "$(RACE)" || echo "no C compiler: the tests run without -race" >&2
-	go test $(RACE) -count=1 ./...
+	go test $(RACE) -count=1 -timeout 30m ./...
 
 check:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt'd: $$unformatted" >&2; exit 1; }
