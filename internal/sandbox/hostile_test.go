@@ -14,8 +14,8 @@ import (
 
 func engines(t testing.TB) map[string]*sandbox.Engine {
 	out := map[string]*sandbox.Engine{}
-	for name, interpreter := range map[string]bool{"compiler": false, "interpreter": true} {
-		e, err := sandbox.NewEngine(context.Background(), sandbox.Options{Interpreter: interpreter})
+	for name, opts := range map[string]sandbox.Options{"compiler": sharedCache(t), "interpreter": {Interpreter: true}} {
+		e, err := sandbox.NewEngine(context.Background(), opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,10 +48,14 @@ func attack(t testing.TB, e *sandbox.Engine, g hostile.Guest, limits sandbox.Lim
 }
 
 // TestHostileGuests: every one ends within its fuel, for the reason it should, the same on
-// both engines, and for the same fuel.
+// both engines, and for the same fuel. Under the race detector, which makes the interpreter thirty
+// times slower and finds nothing in its one goroutine, they have a quarter of the fuel.
 func TestHostileGuests(t *testing.T) {
 	engines := engines(t)
 	burn := int64(fault.Size(t, 20, 20)) * 1_000_000
+	if raceEnabled {
+		burn /= 4
+	}
 	for _, g := range hostile.Guests() {
 		t.Run(g.Name, func(t *testing.T) {
 			fuel, kinds := map[string]int64{}, map[string]string{}
@@ -67,7 +71,7 @@ func TestHostileGuests(t *testing.T) {
 				if !slices.Contains(g.Ends, kind) {
 					t.Errorf("%s: ended %q after %v, want %v", name, end, took, g.Ends)
 				}
-				if name == "compiler" && result.Elapsed > 3*time.Second {
+				if name == "compiler" && result.Elapsed > 20*time.Second {
 					t.Errorf("it ran for %v", result.Elapsed)
 				}
 				if result.Trap != nil && (strings.ContainsAny(result.Trap.Message, "\n\t") || strings.Contains(result.Trap.Message, "goroutine")) {

@@ -19,12 +19,12 @@ import (
 	"github.com/avx-platform/avxrt/internal/sandbox"
 )
 
+// shared is a folder for what the tests of a run share. TestMain makes it, and removes it.
+var shared string
+
+// compiler is built once, where a test asks for it.
 var compiler = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "avxrt-compiler-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "compiler")
+	path := filepath.Join(shared, "compiler")
 	if out, err := exec.Command("go", "test", "-c", "-o", path, ".").CombinedOutput(); err != nil {
 		return "", errors.New(string(out))
 	}
@@ -48,11 +48,30 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	code := m.Run()
-	if path, err := compiler(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	var err error
+	if shared, err = os.MkdirTemp("", "avxrt-sandbox-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	code := m.Run()
+	_ = os.RemoveAll(shared)
 	os.Exit(code)
+}
+
+// sharedCache returns options of an engine for tests that are not about compiling: what one of
+// them has compiled the next ones find, and the child compiles it, which takes a tenth of what
+// the race detector makes of it here. It is still this process that runs the guest.
+func sharedCache(t testing.TB) sandbox.Options {
+	t.Helper()
+	opts := sandbox.Options{CacheDir: filepath.Join(shared, "cache")}
+	if goruntime.GOOS == "linux" {
+		path, err := compiler()
+		if err != nil {
+			t.Fatal(err)
+		}
+		opts.CompileCommand = []string{path, compileVerb}
+	}
+	return opts
 }
 
 // outside returns an engine that compiles in a child.

@@ -55,7 +55,7 @@ func readFile(t testing.TB, path string) []byte {
 
 func newEngine(t testing.TB) *sandbox.Engine {
 	t.Helper()
-	e, err := sandbox.NewEngine(context.Background(), sandbox.Options{CacheDir: t.TempDir()})
+	e, err := sandbox.NewEngine(context.Background(), sharedCache(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestEndlessLoop(t *testing.T) {
 	if r.Handled != 1 || r.Trap == nil || !r.Trap.Timeout || i.Usable() {
 		t.Fatalf("got %s", printResult(r))
 	}
-	if took := time.Since(start); took < config.Limits.Time || took > 10*time.Second {
+	if took := time.Since(start); took < config.Limits.Time || took > time.Minute {
 		t.Errorf("it was stopped after %v, the limit is %v", took, config.Limits.Time)
 	}
 }
