@@ -21,7 +21,7 @@ func openFile(t *testing.T, dir, manifest string) (r *runtime.Runtime, end func(
 	if err := os.WriteFile(path, []byte("[plugins]\nwatch = false\n"+manifest), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r, err := runtime.Open(runtime.Options{Manifest: path, Modules: probeModules(t)})
+	r, err := runtime.Open(compileOnce(t, runtime.Options{Manifest: path, Modules: probeModules(t)}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func TestKilledBesideOthers(t *testing.T) {
 			return
 		}
 		<-opened
-		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 			if rows, err := r.Store().Parked("probe"); err != nil || len(rows) == 2 { // both are under way
 				break
 			}

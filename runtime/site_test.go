@@ -23,21 +23,21 @@ var siteManifest = strings.NewReplacer(
 name   = "metrics"
 module = "metrics.wasm"
 topics = ["**"]
-limits = { time = "20s" }
+limits = { time = "1m" }
 
 [[subscriber]]
 name   = "logging"
 module = "logging.wasm"
 topics = ["**"]
 config = { levels = "inventory.low=warn,inventory.rejected=warn,http.**=debug,**=info", redact = "customer,user" }
-limits = { time = "20s" }
+limits = { time = "1m" }
 
 [[subscriber]]
 name   = "notification"
 module = "notification.wasm"
 topics = ["inventory.low", "http.request.completed"]
 emits  = ["$effect.chat.send", "$effect.sms.send"]
-limits = { time = "20s" }
+limits = { time = "1m" }
 [subscriber.config]
 rules              = "low,outage"
 "low.topic"        = "inventory.low"
@@ -57,7 +57,7 @@ module = "audit.wasm"
 topics = ["**"]
 emits  = ["$audit.checkpoint"]
 config = { checkpoint = "100" }
-limits = { time = "20s" }
+limits = { time = "1m" }
 `
 
 // logged returns the events of the log, those that subscribers emitted among them.
@@ -80,7 +80,7 @@ func logged(t *testing.T, r *runtime.Runtime) (events []shop.Event) {
 // TestSite runs all shipped subscribers on a shop with its web site, and holds the whole
 // state of those that count against a count of its own, and the chain of audit against the log.
 func TestSite(t *testing.T) {
-	events := shop.Generate(shop.Options{Seed: 4, Orders: 300, Requests: 900, Poison: true})
+	events := someOrders(shop.Options{Seed: 4, Orders: 300, Requests: 900, Poison: true})
 	r := open(t, siteManifest)
 	publish(t, r, events)
 	settled(t, r)

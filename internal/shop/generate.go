@@ -22,6 +22,7 @@ type Options struct {
 	Orders   int  // events, cancellations included
 	Requests int  // events of the shop's web site
 	Poison   bool // mix in the bad ones and the large one
+	Large    int  // bytes of the large one; default 900 KiB
 }
 
 // Order is the data of an event.
@@ -64,6 +65,9 @@ const (
 
 // Generate returns the events of a week, in order of time.
 func Generate(opts Options) []Event {
+	if opts.Large == 0 {
+		opts.Large = largeOne
+	}
 	g := &generator{rng: rand.New(rand.NewPCG(opts.Seed, 0x5409)), at: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)}
 	g.step = 7 * 24 * time.Hour / time.Duration(max(opts.Orders, 1))
 	events := make([]Event, 0, opts.Orders)
@@ -75,7 +79,7 @@ func Generate(opts Options) []Event {
 		case opts.Poison && i == opts.Orders/2:
 			events = append(events, g.absurd(i))
 		case opts.Poison && i == opts.Orders*3/4:
-			events = append(events, g.large(i))
+			events = append(events, g.large(i, opts.Large))
 		case g.rng.IntN(16) == 0:
 			events = append(events, g.cancellation(i))
 		default:
@@ -168,9 +172,9 @@ func (g *generator) absurd(i int) Event {
 	return ev
 }
 
-func (g *generator) large(i int) Event {
+func (g *generator) large(i, bytes int) Event {
 	o := Order{Order: fmt.Sprintf("%d", 600000+i), Customer: "12000", Country: "Germany"}
-	for size, n := 100, 0; size < largeOne; n++ {
+	for size, n := 100, 0; size < bytes; n++ {
 		l := Line{SKU: fmt.Sprintf("B%05d", n), Name: "BULK ITEM OF A WHOLESALE ORDER", Qty: int64(1 + n%9), Cents: int64(10 + n%90)}
 		o.Lines = append(o.Lines, l)
 		size += len(l.SKU) + len(l.Name) + 38
