@@ -58,6 +58,7 @@ func TestPagesCanFail(t *testing.T) {
 		t.Fatal(err)
 	}
 	const shown = "```console\n$ echo one two\none   two\n```\n"
+	root := copyOfRepository(t) // none of these pages changes what another one reads
 	for name, tt := range map[string]struct{ text, want string }{
 		"right":                {shown, ""},
 		"other output":         {"```console\n$ echo one\ntwo\n```\n", "x.md:2: $ echo one"},
@@ -91,7 +92,7 @@ func TestPagesCanFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, err := parsePage("x.md", tt.text)
 			if err == nil {
-				err = p.run(copyOfRepository(t), program, freeAddress(t), t.Logf)
+				err = p.run(root, program, freeAddress(t), t.Logf)
 			}
 			switch {
 			case tt.want == "" && err != nil:

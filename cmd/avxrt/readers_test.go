@@ -93,7 +93,7 @@ func (n *node) besiege(t *testing.T, readers int) int {
 	t.Helper()
 	host := strings.TrimPrefix(n.server, "http://")
 	for range readers {
-		c, err := net.DialTimeout("tcp", host, 10*time.Second)
+		c, err := net.DialTimeout("tcp", host, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}

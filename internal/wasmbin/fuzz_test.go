@@ -153,7 +153,7 @@ func execute(t *testing.T, config wazero.RuntimeConfig, wasm []byte, metered *wa
 		}
 		start := time.Now()
 		got, err := f.Call(ctx, make([]uint64, params)...)
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Fatalf("%s ran for %v on 50,000 units of fuel", name, took)
 		}
 		out.traps = append(out.traps, err != nil)
@@ -221,7 +221,7 @@ func FuzzRewrite(f *testing.F) {
 			return
 		}
 		defer func() {
-			if took := time.Since(start); took > 3*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("that took %v", took)
 			}
 		}()
@@ -266,7 +266,7 @@ func FuzzLines(f *testing.F) {
 		if lines := r.Lines(damaged); lines != nil {
 			_ = lines.At(offset)
 		}
-		if took := time.Since(start); took > time.Second {
+		if took := time.Since(start); took > 20*time.Second {
 			t.Fatalf("that took %v", took)
 		}
 	})
