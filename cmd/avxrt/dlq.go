@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/avx-platform/avxrt/internal/client"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 func (a *app) dlqVerb() *cobra.Command {
@@ -115,7 +116,7 @@ messages that differ in numbers and ids alone are one.`,
 	return cmd
 }
 
-func letterRow(d client.DeadLetter) []string {
+func letterRow(d wire.DeadLetter) []string {
 	return []string{
 		d.Subscriber, strconv.FormatUint(d.Seq, 10), d.Topic, d.Key, d.Reason, strconv.Itoa(d.Attempts), d.Time.Local().Format(time.DateTime), d.Message,
 	}
@@ -135,7 +136,7 @@ type letterGroup struct {
 }
 
 // groupLetters makes a group of each error of a subscriber, the largest first.
-func groupLetters(letters []client.DeadLetter) []letterGroup {
+func groupLetters(letters []wire.DeadLetter) []letterGroup {
 	type id struct{ subscriber, fingerprint string }
 	at := map[id]int{}
 	var groups []letterGroup
@@ -169,7 +170,7 @@ func groupRow(g letterGroup) []string {
 }
 
 // deadLetters fetches the letters that are meant, of the named subscriber or of every one.
-func deadLetters(ctx context.Context, c *client.Client, names []string, f client.LetterFilter) ([]client.DeadLetter, error) {
+func deadLetters(ctx context.Context, c *client.Client, names []string, f client.LetterFilter) ([]wire.DeadLetter, error) {
 	if len(names) == 0 {
 		subs, err := c.Subscribers(ctx)
 		if err != nil {
@@ -180,7 +181,7 @@ func deadLetters(ctx context.Context, c *client.Client, names []string, f client
 		}
 	}
 	const page = 1000
-	var all []client.DeadLetter
+	var all []wire.DeadLetter
 	for _, name := range names {
 		for after := uint64(0); ; {
 			letters, err := c.FindDeadLetters(ctx, name, f, after, page, false)
@@ -200,7 +201,7 @@ func deadLetters(ctx context.Context, c *client.Client, names []string, f client
 // shownLetter is a dead letter with the data of its event for people to read: an event that
 // was given up often has data that is no JSON, which CloudEvents have in base64.
 type shownLetter struct {
-	client.DeadLetter
+	wire.DeadLetter
 	Text string `json:"data_text,omitempty"`
 }
 

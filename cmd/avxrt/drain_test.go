@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/avx-platform/avxrt/internal/client"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 const drainManifest = `
@@ -125,7 +126,7 @@ func TestSigterm(t *testing.T) {
 	}
 	m.hears(t, "STOPPING=1\n")
 	until(t, "readyz answers 503", func() bool { return m.ready(t) == http.StatusServiceUnavailable })
-	var refused *client.Problem
+	var refused *wire.Problem
 	if err := m.do(t, "add n 1"); !errors.As(err, &refused) || refused.Code != "AVX2012" {
 		t.Errorf("a node that drains answers a publish with %v", err)
 	}

@@ -14,13 +14,14 @@ import (
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/manifest"
 	"github.com/avx-platform/avxrt/internal/nearest"
+	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/log"
 	"github.com/avx-platform/avxrt/runtime"
 )
 
 // codeOf returns the code of an error, "" if it has none.
 func codeOf(err error) string {
-	var problem *client.Problem
+	var problem *wire.Problem
 	var wrong *manifest.Error
 	var refused *runtime.ManifestError
 	var missing *build.MissingError

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/avx-platform/avxrt/abi"
-	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/fault"
+	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/log"
 )
 
@@ -64,7 +64,7 @@ func TestKillTimers(t *testing.T) {
 	n := start(t, manifest, data)
 	n.idle(t)
 	until(t, "all timers have fired", func() bool {
-		timers, err := n.client.Timers(context.Background(), "probe", client.Timer{}, 1)
+		timers, err := n.client.Timers(context.Background(), "probe", wire.Timer{}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

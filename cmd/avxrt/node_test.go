@@ -17,6 +17,7 @@ import (
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
 	"github.com/avx-platform/avxrt/internal/shop"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 var shopRules = shop.Rules{OpeningStock: 500, LowStock: 50}
@@ -114,9 +115,9 @@ func (n *node) drain(t *testing.T) {
 }
 
 // idle waits until nobody lags.
-func (n *node) idle(t *testing.T) []client.Subscriber {
+func (n *node) idle(t *testing.T) []wire.Subscriber {
 	t.Helper()
-	var subs []client.Subscriber
+	var subs []wire.Subscriber
 	until(t, "nobody lags", func() bool {
 		var err error
 		if subs, err = n.client.Subscribers(context.Background()); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/avx-platform/avxrt/internal/client"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 // confirmation is what destructive verbs want: --yes, or --dry-run to see first.
@@ -42,7 +43,7 @@ until avxrt sub resume. Its events wait in the log, and the log keeps them for i
 			if err != nil {
 				return err
 			}
-			if err := list(a, []client.Subscriber{s}, subHeader, subRow); err != nil {
+			if err := list(a, []wire.Subscriber{s}, subHeader, subRow); err != nil {
 				return err
 			}
 			fmt.Fprintf(a.err, "Next: avxrt sub resume %s\n", args[0])
@@ -69,7 +70,7 @@ func (a *app) subResume() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return list(a, []client.Subscriber{s}, subHeader, subRow)
+			return list(a, []wire.Subscriber{s}, subHeader, subRow)
 		},
 	}
 	a.outputFlag(cmd)
@@ -77,7 +78,7 @@ func (a *app) subResume() *cobra.Command {
 }
 
 func (a *app) subReset() *cobra.Command {
-	var opts client.ResetOptions
+	var opts wire.ResetRequest
 	var sure confirmation
 	cmd := &cobra.Command{
 		Use: "reset NAME --to PLACE", Short: "Let a subscriber handle events again, or skip some",
@@ -106,7 +107,7 @@ AGAIN, FRESH and SKIPPED count the events that concern it.`,
 			if err != nil {
 				return err
 			}
-			if err := list(a, []client.Reset{reset}, "SUBSCRIBER FROM TO AGAIN FRESH SKIPPED LETTERS BLOCKED EMITS STATE", resetRow); err != nil {
+			if err := list(a, []wire.Reset{reset}, "SUBSCRIBER FROM TO AGAIN FRESH SKIPPED LETTERS BLOCKED EMITS STATE", resetRow); err != nil {
 				return err
 			}
 			if !sure.dry {
@@ -123,7 +124,7 @@ AGAIN, FRESH and SKIPPED count the events that concern it.`,
 	return cmd
 }
 
-func resetRow(r client.Reset) []string {
+func resetRow(r wire.Reset) []string {
 	emits, state := "dropped", "kept"
 	if r.Run != 0 {
 		emits = "run " + strconv.FormatUint(r.Run, 10)
@@ -154,7 +155,7 @@ subscribers.`,
 			if err != nil {
 				return err
 			}
-			var d client.Dropped
+			var d wire.Dropped
 			if sure.dry {
 				d, err = a.wouldDrop(cmd, c, args[0])
 			} else {
@@ -163,7 +164,7 @@ subscribers.`,
 			if err != nil {
 				return err
 			}
-			return list(a, []client.Dropped{d}, "SUBSCRIBER STATE-KEYS DEAD-LETTERS BLOCKED-KEYS", func(d client.Dropped) []string {
+			return list(a, []wire.Dropped{d}, "SUBSCRIBER STATE-KEYS DEAD-LETTERS BLOCKED-KEYS", func(d wire.Dropped) []string {
 				return []string{d.Subscriber, strconv.Itoa(d.StateKeys), strconv.Itoa(d.DeadLetters), strconv.Itoa(d.BlockedKeys)}
 			})
 		},
@@ -174,17 +175,17 @@ subscribers.`,
 }
 
 // wouldDrop finds what a drop would take.
-func (a *app) wouldDrop(cmd *cobra.Command, c *client.Client, name string) (client.Dropped, error) {
+func (a *app) wouldDrop(cmd *cobra.Command, c *client.Client, name string) (wire.Dropped, error) {
 	all, err := c.Detached(cmd.Context())
 	if err != nil {
-		return client.Dropped{}, err
+		return wire.Dropped{}, err
 	}
 	for _, d := range all {
 		if d.Name == name {
-			return client.Dropped{Subscriber: name, StateKeys: d.StateKeys, DeadLetters: d.DeadLetters, BlockedKeys: d.BlockedKeys}, nil
+			return wire.Dropped{Subscriber: name, StateKeys: d.StateKeys, DeadLetters: d.DeadLetters, BlockedKeys: d.BlockedKeys}, nil
 		}
 	}
-	return client.Dropped{}, fmt.Errorf("no subscriber %q was taken out of the manifest; avxrt sub ls --detached lists those that were", name)
+	return wire.Dropped{}, fmt.Errorf("no subscriber %q was taken out of the manifest; avxrt sub ls --detached lists those that were", name)
 }
 
 // detached is avxrt sub ls --detached.
@@ -193,7 +194,7 @@ func (a *app) detached(cmd *cobra.Command, c *client.Client) error {
 	if err != nil {
 		return err
 	}
-	err = list(a, all, "NAME CURSOR STATE-KEYS DLQ SINCE", func(d client.Detached) []string {
+	err = list(a, all, "NAME CURSOR STATE-KEYS DLQ SINCE", func(d wire.Detached) []string {
 		return []string{d.Name, strconv.FormatUint(d.Cursor, 10), strconv.Itoa(d.StateKeys), strconv.Itoa(d.DeadLetters), d.Since.Local().Format(time.DateTime)}
 	})
 	if err == nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 // jsonType is what data are unless something else is said.
@@ -180,7 +181,7 @@ func (p *publisher) flush(ctx context.Context) error {
 		err = errors.New("interrupted")
 	}
 	if err != nil {
-		var problem *client.Problem
+		var problem *wire.Problem
 		if line := p.lines[0]; errors.As(err, &problem) && problem.Event != nil && *problem.Event < len(p.lines) {
 			line = p.lines[*problem.Event]
 			return fmt.Errorf("%s:%d: %w (lines %d to %d are not published; mend it and publish the file again)", p.name, line, err, p.lines[0], p.lines[len(p.lines)-1])

@@ -8,6 +8,7 @@ import (
 
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/nearest"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 // tellUnwanted says of a topic that was published that no subscriber has a pattern for it, which
@@ -28,7 +29,7 @@ func (a *app) tellUnwanted(ctx context.Context, c *client.Client, topic string) 
 }
 
 // wantedTopic is the topic near the one given that some subscriber wants, "" if there is none.
-func wantedTopic(topic string, subs []client.Subscriber) string {
+func wantedTopic(topic string, subs []wire.Subscriber) string {
 	var wanted []string
 	for _, s := range subs {
 		for _, pattern := range s.Topics {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/avx-platform/avxrt/internal/client"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 // redrivePiece is how many dead letters one request names.
@@ -106,7 +107,7 @@ type redriving struct {
 	rate   float64
 }
 
-func (r *redriving) run(ctx context.Context, seqs []uint64, progress func(int)) (out []client.Redriven, err error) {
+func (r *redriving) run(ctx context.Context, seqs []uint64, progress func(int)) (out []wire.Redriven, err error) {
 	piece := redrivePiece
 	var tick <-chan time.Time
 	if r.rate > 0 {
@@ -135,7 +136,7 @@ func (r *redriving) run(ctx context.Context, seqs []uint64, progress func(int)) 
 	return out, nil
 }
 
-func redrivenRow(d client.Redriven) []string {
+func redrivenRow(d wire.Redriven) []string {
 	topics := make([]string, 0, len(d.Emits))
 	for topic, n := range d.Emits {
 		topics = append(topics, fmt.Sprintf("%s:%d", topic, n))
@@ -151,7 +152,7 @@ func redrivenRow(d client.Redriven) []string {
 }
 
 // sumUp says what came of all of them, and what to do next.
-func (a *app) sumUp(name string, out []client.Redriven, dry bool) error {
+func (a *app) sumUp(name string, out []wire.Redriven, dry bool) error {
 	bad := 0
 	for _, d := range out {
 		if d.Outcome != "done" && d.Outcome != "skipped" {
@@ -216,7 +217,7 @@ log. Keys that wait for them (on_poison = "block") go on behind them.`,
 }
 
 // dropLetters drops the letters and returns those that were there.
-func dropLetters(ctx context.Context, c *client.Client, name string, letters []client.DeadLetter) (gone []client.DeadLetter, err error) {
+func dropLetters(ctx context.Context, c *client.Client, name string, letters []wire.DeadLetter) (gone []wire.DeadLetter, err error) {
 	for piece := range slices.Chunk(letters, redrivePiece) {
 		seqs := make([]uint64, len(piece))
 		for i := range piece {

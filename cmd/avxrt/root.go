@@ -15,6 +15,7 @@ import (
 	"github.com/avx-platform/avxrt/internal/catalogue"
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/log"
 	"github.com/avx-platform/avxrt/runtime"
 )
@@ -75,7 +76,7 @@ func exitCode(err error) int {
 	var usage *usageError
 	var refused *runtime.ManifestError
 	var wrong *manifest.Error
-	var answer *client.Problem
+	var answer *wire.Problem
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage

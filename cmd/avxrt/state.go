@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/avx-platform/avxrt/internal/client"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 func (a *app) stateVerb() *cobra.Command {
@@ -42,7 +43,7 @@ func (a *app) stateVerb() *cobra.Command {
 	return cmd
 }
 
-func stateRow(e client.StateEntry) []string {
+func stateRow(e wire.StateEntry) []string {
 	if e.ValueBase64 != "" {
 		return []string{e.Key, "base64:" + e.ValueBase64}
 	}
@@ -52,8 +53,8 @@ func stateRow(e client.StateEntry) []string {
 // statePage is how many keys are asked for at once.
 const statePage = 5000
 
-func wholeState(ctx context.Context, c *client.Client, name, prefix string) ([]client.StateEntry, error) {
-	var all []client.StateEntry
+func wholeState(ctx context.Context, c *client.Client, name, prefix string) ([]wire.StateEntry, error) {
+	var all []wire.StateEntry
 	after := ""
 	for {
 		page, err := c.State(ctx, name, prefix, after, statePage)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/avx-platform/avxrt/internal/client"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 func (a *app) subVerb() *cobra.Command {
@@ -55,7 +56,7 @@ the log, AGE how old the first of those that concern it is. A plan that was refu
 
 const subHeader = "NAME TOPICS STATE GEN CURSOR LAG AGE HANDLED EMITTED DLQ"
 
-func subRow(s client.Subscriber) []string {
+func subRow(s wire.Subscriber) []string {
 	state := s.State
 	if s.Problem != "" {
 		state += "!"
@@ -74,7 +75,7 @@ func subRow(s client.Subscriber) []string {
 }
 
 // problems tells what the list has no room for.
-func (a *app) problems(ctx context.Context, c *client.Client, subs []client.Subscriber) error {
+func (a *app) problems(ctx context.Context, c *client.Client, subs []wire.Subscriber) error {
 	status, err := c.Status(ctx)
 	if err != nil {
 		return err
@@ -100,7 +101,7 @@ func (a *app) problems(ctx context.Context, c *client.Client, subs []client.Subs
 }
 
 // waitIdle returns the subscribers once none lags or retries, or as they are without a wait.
-func waitIdle(ctx context.Context, c *client.Client, wait time.Duration) ([]client.Subscriber, error) {
+func waitIdle(ctx context.Context, c *client.Client, wait time.Duration) ([]wire.Subscriber, error) {
 	deadline := time.Now().Add(wait)
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/rehearsal"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 func (a *app) shadowVerb() *cobra.Command {
@@ -125,7 +126,7 @@ that nothing has changed.`,
 }
 
 // sayDeployed tells what is in service now, and how to get back.
-func (a *app) sayDeployed(d client.Deployment) {
+func (a *app) sayDeployed(d wire.Deployment) {
 	if d.Move != "" {
 		fmt.Fprintf(a.out, "%s: generation %d goes on until its state is of version %d (%s; %s)\n", d.Subscriber, d.Generation, d.Version, d.Move, d.Digest)
 		a.sayShared(d)
@@ -141,7 +142,7 @@ func (a *app) sayDeployed(d client.Deployment) {
 	fmt.Fprintf(a.err, "Back: avxrt rollback %s\n", d.Subscriber)
 }
 
-func (a *app) sayShared(d client.Deployment) {
+func (a *app) sayShared(d wire.Deployment) {
 	if len(d.Shared) > 0 {
 		fmt.Fprintf(a.err, "the same file is the module of %s, too\n", strings.Join(d.Shared, ", "))
 	}
@@ -199,7 +200,7 @@ and what became of it.`,
 // digestShown is how much of a digest a list has room for.
 const digestShown = 12
 
-func generationRow(g client.Generation) []string {
+func generationRow(g wire.Generation) []string {
 	seq := "-"
 	if g.Seq != 0 {
 		seq = strconv.FormatUint(g.Seq, 10)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/avx-platform/avxrt/internal/client"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 func (a *app) subTimers() *cobra.Command {
@@ -22,8 +22,8 @@ guest gave one; CAUSE is the event whose handling set it.`,
 			if err != nil {
 				return err
 			}
-			var all []client.Timer
-			var last client.Timer
+			var all []wire.Timer
+			var last wire.Timer
 			for len(all) < limit {
 				page, err := c.Timers(cmd.Context(), args[0], last, min(limit-len(all), 1000))
 				if err != nil {
@@ -46,7 +46,7 @@ guest gave one; CAUSE is the event whose handling set it.`,
 	return cmd
 }
 
-func timerRow(t client.Timer) []string {
+func timerRow(t wire.Timer) []string {
 	return []string{
 		t.Due.Format(time.RFC3339), time.Until(t.Due).Round(time.Second).String(), t.Name, t.Topic, t.Key, fmt.Sprint(t.Cause), t.ID,
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/avx-platform/avxrt/internal/client"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 func (a *app) topicVerb() *cobra.Command {
@@ -53,7 +54,7 @@ func (a *app) interested(ctx context.Context, c *client.Client, topic string) er
 	if len(found) == 0 && a.output == "table" {
 		return fmt.Errorf("no subscriber has a pattern for %s", printable(topic))
 	}
-	return list(a, found, "SUBSCRIBER PATTERNS", func(in client.Interest) []string {
+	return list(a, found, "SUBSCRIBER PATTERNS", func(in wire.Interest) []string {
 		return []string{in.Subscriber, strings.Join(in.Patterns, ",")}
 	})
 }

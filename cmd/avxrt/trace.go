@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/avx-platform/avxrt/internal/client"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 func (a *app) traceVerb() *cobra.Command {
@@ -54,14 +54,14 @@ event that did not have to wait for another attempt; where it cannot be had the 
 }
 
 // printTrace draws the tree: an event, below it its subscribers, below each what it emitted.
-func (a *app) printTrace(tr *client.Trace) {
+func (a *app) printTrace(tr *wire.Trace) {
 	for _, c := range tr.Causes {
 		fmt.Fprintf(a.out, "from %d %s  %s, by %s\n", c.Seq, printable(c.Topic), printable(c.ID), printable(c.Subscriber))
 	}
 	if !tr.Whole {
 		fmt.Fprintln(a.err, "how it began is not in the log any more, or further back than is shown")
 	}
-	children := map[uint64][]*client.TracedEvent{}
+	children := map[uint64][]*wire.TracedEvent{}
 	for i := range tr.Events[1:] {
 		ev := &tr.Events[i+1]
 		children[ev.Cause] = append(children[ev.Cause], ev)
@@ -72,7 +72,7 @@ func (a *app) printTrace(tr *client.Trace) {
 	}
 }
 
-func (a *app) printEvent(ev *client.TracedEvent, children map[uint64][]*client.TracedEvent, depth int) {
+func (a *app) printEvent(ev *wire.TracedEvent, children map[uint64][]*wire.TracedEvent, depth int) {
 	indent := strings.Repeat("  ", depth)
 	after := ""
 	if ev.Cause != 0 {
@@ -106,7 +106,7 @@ func waitingTimers(n int) string {
 	return fmt.Sprintf("%d timers wait", n)
 }
 
-func deliveryText(d *client.Delivery) string {
+func deliveryText(d *wire.Delivery) string {
 	s := d.Outcome
 	if d.Emitted > 0 && d.Outcome == "emitted" {
 		s += fmt.Sprintf(" %d", d.Emitted)
@@ -136,7 +136,7 @@ func roughly(seconds float64) time.Duration {
 }
 
 // printHandling tells what a handling took and changed.
-func (a *app) printHandling(h *client.Handling, indent string) {
+func (a *app) printHandling(h *wire.Handling, indent string) {
 	switch {
 	case h == nil:
 		return

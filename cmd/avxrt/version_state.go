@@ -5,11 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/avx-platform/avxrt/internal/client"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 // waits tells what a rebuild waits for.
-func waits(b *client.Build) string {
+func waits(b *wire.Build) string {
 	if b.WaitsFor == "" {
 		return ""
 	}
@@ -37,7 +37,7 @@ which is not possible across that change afterwards. avxrt sub show says whether
 			if err != nil {
 				return err
 			}
-			return list(a, []client.DroppedState{d}, "SUBSCRIBER VERSION KEYS", func(d client.DroppedState) []string {
+			return list(a, []wire.DroppedState{d}, "SUBSCRIBER VERSION KEYS", func(d wire.DroppedState) []string {
 				return []string{d.Subscriber, "v" + strconv.FormatUint(uint64(d.Version), 10), strconv.Itoa(d.Keys)}
 			})
 		},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 // Client talks to one node. It is safe for concurrent use.
@@ -38,24 +39,6 @@ func New(server string) (*Client, error) {
 
 // ErrNoNode is a server that does not listen; test with errors.Is.
 var ErrNoNode = errors.New("no node answers")
-
-// Problem is a refusal of the node.
-type Problem struct {
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Code   string `json:"code"`
-	Detail string `json:"detail"`
-	Event  *int   `json:"event"`
-}
-
-// Error gives code, detail and the event of a batch.
-func (p *Problem) Error() string {
-	text := p.Title
-	if p.Detail != "" {
-		text = p.Detail
-	}
-	return p.Code + ": " + text
-}
 
 // do sends a request and decodes the answer into out.
 func (c *Client) do(ctx context.Context, method, path string, contentType string, body []byte, out any) error {
@@ -93,7 +76,7 @@ func (c *Client) send(ctx context.Context, method, path, contentType string, bod
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	p := &Problem{Status: resp.StatusCode, Title: resp.Status}
+	p := &wire.Problem{Status: resp.StatusCode, Title: resp.Status}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if json.Unmarshal(text, p) != nil || p.Code == "" {
 		return nil, fmt.Errorf("%s is no avxrt node: it answered %s", c.base, resp.Status)
@@ -101,17 +84,8 @@ func (c *Client) send(ctx context.Context, method, path, contentType string, bod
 	return nil, p
 }
 
-// Receipt is what became of a published event.
-type Receipt struct {
-	ID         string `json:"id"`
-	Seq        uint64 `json:"seq"`
-	Version    uint64 `json:"version,omitempty"`
-	Durability string `json:"durability"`
-	Duplicate  bool   `json:"duplicate"`
-}
-
 // Publish appends events, all or none. durability "" is the node's default.
-func (c *Client) Publish(ctx context.Context, events []abi.Event, durability string) ([]Receipt, error) {
+func (c *Client) Publish(ctx context.Context, events []abi.Event, durability string) ([]wire.Receipt, error) {
 	body := []byte{'['}
 	for i := range events {
 		if i > 0 {
@@ -119,25 +93,21 @@ func (c *Client) Publish(ctx context.Context, events []abi.Event, durability str
 		}
 		body = cloudevents.AppendJSON(body, &events[i])
 	}
-	var out struct {
-		Events []Receipt `json:"events"`
-	}
+	var out wire.Published
 	path := "/v1/events?durability=" + url.QueryEscape(durability)
 	err := c.do(ctx, http.MethodPost, path, cloudevents.TypeBatch, append(body, ']'), &out)
 	return out.Events, err
 }
 
 // PublishPlain appends one event whose id and source the node gives.
-func (c *Client) PublishPlain(ctx context.Context, topic, key, contentType string, data []byte, durability string) (Receipt, error) {
+func (c *Client) PublishPlain(ctx context.Context, topic, key, contentType string, data []byte, durability string) (wire.Receipt, error) {
 	path := "/v1/topics/" + url.PathEscape(topic) + "?key=" + url.QueryEscape(key) + "&durability=" + url.QueryEscape(durability)
-	var out struct {
-		Events []Receipt `json:"events"`
-	}
+	var out wire.Published
 	if err := c.do(ctx, http.MethodPost, path, contentType, data, &out); err != nil {
-		return Receipt{}, err
+		return wire.Receipt{}, err
 	}
 	if len(out.Events) != 1 {
-		return Receipt{}, fmt.Errorf("the node answered %d receipts for one event", len(out.Events))
+		return wire.Receipt{}, fmt.Errorf("the node answered %d receipts for one event", len(out.Events))
 	}
 	return out.Events[0], nil
 }
@@ -150,88 +120,31 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, out any
 	return c.do(ctx, http.MethodGet, path, "", nil, out)
 }
 
-// Subscriber is how one subscriber stands.
-type Subscriber struct {
-	Name         string    `json:"name"`
-	State        string    `json:"state"`
-	Reason       string    `json:"reason,omitempty"`
-	Problem      string    `json:"problem,omitempty"`
-	Topics       []string  `json:"topics"`
-	Module       string    `json:"module"`
-	Digest       string    `json:"digest"`
-	Generation   int       `json:"generation"`
-	OnTrial      bool      `json:"on_trial,omitempty"`
-	StateVersion uint32    `json:"state_version"`
-	KeptVersion  uint32    `json:"kept_state_version,omitempty"` // whose state is there for a roll back
-	Build        *Build    `json:"state_build,omitempty"`
-	Since        time.Time `json:"since"`
-	Cursor       uint64    `json:"cursor"`
-	Mark         uint64    `json:"mark,omitempty"` // below it, after a reset, events are handled again
-	LagEvents    uint64    `json:"lag_events"`
-	LagSeconds   float64   `json:"lag_seconds"`
-	BlockedKeys  int       `json:"blocked_keys"`
-	Partitions   int       `json:"partitions"`
-	Timers       int       `json:"timers"` // that wait
-	Handled      uint64    `json:"handled"`
-	Emitted      uint64    `json:"emitted"`
-	Traps        uint64    `json:"traps"`
-	Failures     uint64    `json:"failures"`
-	Retries      uint64    `json:"retries"`
-	Skipped      uint64    `json:"skipped"`
-	DeadLetters  uint64    `json:"dead_letters"` // that there are
-	Refused      uint64    `json:"refused"`
-	RolledBack   uint64    `json:"rolled_back"`
-	ExecSeconds  float64   `json:"exec_seconds"`
-	MemoryBytes  int64     `json:"memory_bytes"`
-}
-
 // Subscribers returns how all subscribers stand.
-func (c *Client) Subscribers(ctx context.Context) ([]Subscriber, error) {
-	var out struct{ Subscribers []Subscriber }
+func (c *Client) Subscribers(ctx context.Context) ([]wire.Subscriber, error) {
+	var out wire.Subscribers
 	err := c.get(ctx, "/v1/subscribers", nil, &out)
 	return out.Subscribers, err
 }
 
 // Subscriber returns how one subscriber stands.
-func (c *Client) Subscriber(ctx context.Context, name string) (Subscriber, error) {
-	var out Subscriber
+func (c *Client) Subscriber(ctx context.Context, name string) (wire.Subscriber, error) {
+	var out wire.Subscriber
 	err := c.get(ctx, "/v1/subscribers/"+url.PathEscape(name), nil, &out)
 	return out, err
 }
 
-// StateEntry is one key of a subscriber's state.
-type StateEntry struct {
-	Key         string `json:"key"`
-	Value       string `json:"value"`
-	ValueBase64 string `json:"value_base64,omitempty"` // instead of Value, for bytes that are no text
-}
-
 // State returns one page of a subscriber's state, the keys with prefix above after.
-func (c *Client) State(ctx context.Context, name, prefix, after string, limit int) ([]StateEntry, error) {
-	var out struct{ Entries []StateEntry }
+func (c *Client) State(ctx context.Context, name, prefix, after string, limit int) ([]wire.StateEntry, error) {
+	var out wire.State
 	query := url.Values{"prefix": {prefix}, "after": {after}, "limit": {strconv.Itoa(limit)}}
 	err := c.get(ctx, "/v1/subscribers/"+url.PathEscape(name)+"/state", query, &out)
 	return out.Entries, err
 }
 
-// Status is how the node stands.
-type Status struct {
-	Node           string `json:"node"`
-	Version        string `json:"version"` // of its program
-	Data           string `json:"data"`
-	Ready          bool   `json:"ready"`
-	NotReady       string `json:"not_ready"`
-	ManifestError  string `json:"manifest_error"`
-	Reloads        uint64 `json:"reloads"`
-	RefusedReloads uint64 `json:"refused_reloads"`
-	ClockProblem   string `json:"clock_problem"`
-	Head           uint64 `json:"head"`
-	Durable        uint64 `json:"durable"`
-}
-
 // Status returns how the node stands.
-func (c *Client) Status(ctx context.Context) (Status, error) {
-	var out Status
+func (c *Client) Status(ctx context.Context) (wire.Status, error) {
+	var out wire.Status
 	err := c.get(ctx, "/v1/status", nil, &out)
 	return out, err
 }

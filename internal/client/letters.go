@@ -2,43 +2,14 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/avx-platform/avxrt/internal/wire"
 )
-
-// DeadLetter is an event that a subscriber gave up.
-type DeadLetter struct {
-	Subscriber  string          `json:"subscriber"`
-	Seq         uint64          `json:"seq"`
-	Topic       string          `json:"topic"`
-	Key         string          `json:"key,omitempty"`
-	ID          string          `json:"id"`
-	Reason      string          `json:"reason"`
-	Message     string          `json:"message"`
-	Fingerprint string          `json:"fingerprint"` // the same for errors that differ in numbers and ids alone
-	Pattern     string          `json:"pattern"`     // the message without those
-	Code        int             `json:"code,omitempty"`
-	Attempts    int             `json:"attempts"`
-	Digest      string          `json:"digest"`
-	Time        time.Time       `json:"time"`
-	Fuel        int64           `json:"fuel,omitempty"`     // 0: not known
-	Run         uint64          `json:"run,omitempty"`      // its emits will have this run in their ids
-	Replayed    bool            `json:"replayed,omitempty"` // its emits are in the log, from before a reset
-	Tries       []Try           `json:"tries,omitempty"`    // earlier attempts by hand
-	Event       json.RawMessage `json:"event,omitempty"`
-}
-
-// Try is one attempt to handle a dead letter again.
-type Try struct {
-	Time    time.Time `json:"time"`
-	Reason  string    `json:"reason"`
-	Message string    `json:"message"`
-	Digest  string    `json:"digest"`
-}
 
 // LetterFilter says which dead letters are meant; the zero value: all.
 type LetterFilter struct {
@@ -79,15 +50,13 @@ func lettersPath(name string) string {
 
 // DeadLetters returns one page of a subscriber's dead letters above a seq, with their
 // events if wanted.
-func (c *Client) DeadLetters(ctx context.Context, name string, after uint64, limit int, events bool) ([]DeadLetter, error) {
+func (c *Client) DeadLetters(ctx context.Context, name string, after uint64, limit int, events bool) ([]wire.DeadLetter, error) {
 	return c.FindDeadLetters(ctx, name, LetterFilter{}, after, limit, events)
 }
 
 // FindDeadLetters is [Client.DeadLetters] for those that a filter means.
-func (c *Client) FindDeadLetters(ctx context.Context, name string, f LetterFilter, after uint64, limit int, events bool) ([]DeadLetter, error) {
-	var out struct {
-		DeadLetters []DeadLetter `json:"dead_letters"`
-	}
+func (c *Client) FindDeadLetters(ctx context.Context, name string, f LetterFilter, after uint64, limit int, events bool) ([]wire.DeadLetter, error) {
+	var out wire.DeadLetters
 	query := f.values()
 	query.Set("after", strconv.FormatUint(after, 10))
 	query.Set("limit", strconv.Itoa(limit))
@@ -98,35 +67,16 @@ func (c *Client) FindDeadLetters(ctx context.Context, name string, f LetterFilte
 
 // DropDeadLetters takes out the named dead letters and returns their seqs.
 func (c *Client) DropDeadLetters(ctx context.Context, name string, seqs []uint64) ([]uint64, error) {
-	var out struct {
-		Dropped []uint64 `json:"dropped"`
-	}
+	var out wire.DroppedLetters
 	query := LetterFilter{Seqs: seqs}.values()
 	err := c.do(ctx, http.MethodDelete, lettersPath(name)+"?"+query.Encode(), "", nil, &out)
 	return out.Dropped, err
 }
 
-// Redriven is what came of one dead letter.
-type Redriven struct {
-	Seq      uint64         `json:"seq"`
-	Outcome  string         `json:"outcome"` // done, skipped, failed or refused
-	Reason   string         `json:"reason,omitempty"`
-	Message  string         `json:"message,omitempty"`
-	Attempts int            `json:"attempts"`
-	Emits    map[string]int `json:"emits,omitempty"`         // number by topic
-	Dropped  int            `json:"emits_dropped,omitempty"` // that were in the log already
-	Writes   int            `json:"state_keys"`
-	Timers   int            `json:"timers,omitempty"` // set or cancelled
-	Fuel     int64          `json:"fuel"`
-	Digest   string         `json:"digest,omitempty"`
-}
-
 // Redrive handles up to 100 dead letters again, in the given order, on the module in
 // service or, if there are bytes, on another one. A dry run keeps nothing of it.
-func (c *Client) Redrive(ctx context.Context, name string, seqs []uint64, module []byte, dry bool) ([]Redriven, error) {
-	var out struct {
-		Redriven []Redriven `json:"redriven"`
-	}
+func (c *Client) Redrive(ctx context.Context, name string, seqs []uint64, module []byte, dry bool) ([]wire.Redriven, error) {
+	var out wire.Redrive
 	query := url.Values{"seq": {joinSeqs(seqs)}, "dry_run": {strconv.FormatBool(dry)}}
 	contentType := ""
 	if len(module) > 0 {

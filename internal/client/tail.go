@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 // TailOptions say what to follow.
@@ -66,7 +68,7 @@ type stream struct {
 func (c *Client) tailOnce(ctx context.Context, path string, s *stream) error {
 	resp, err := c.send(ctx, http.MethodGet, path, "", nil, s.last)
 	if err != nil {
-		var p *Problem
+		var p *wire.Problem
 		if s.last != "" && !errors.As(err, &p) {
 			return &brokenError{err} // it was there before
 		}

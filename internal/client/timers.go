@@ -6,24 +6,14 @@ import (
 	"net/url"
 	"strconv"
 	"time"
-)
 
-// Timer is an event that waits for its time.
-type Timer struct {
-	Due   time.Time `json:"due"`
-	Set   time.Time `json:"set"`
-	Name  string    `json:"name,omitempty"`
-	ID    string    `json:"id"`
-	Topic string    `json:"topic"`
-	Key   string    `json:"key,omitempty"`
-	Cause uint64    `json:"cause"`
-	Bytes int       `json:"bytes"`
-}
+	"github.com/avx-platform/avxrt/internal/wire"
+)
 
 // Timers returns one page of a subscriber's timers, those behind after; the zero value is
 // the beginning.
-func (c *Client) Timers(ctx context.Context, name string, after Timer, limit int) ([]Timer, error) {
-	var out struct{ Timers []Timer }
+func (c *Client) Timers(ctx context.Context, name string, after wire.Timer, limit int) ([]wire.Timer, error) {
+	var out wire.Timers
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if after.ID != "" {
 		query.Set("due", strconv.FormatInt(after.Due.UnixNano(), 10))
@@ -35,7 +25,7 @@ func (c *Client) Timers(ctx context.Context, name string, after Timer, limit int
 
 // AcceptClock tells the node that its wall clock is right, and returns what it said then.
 func (c *Client) AcceptClock(ctx context.Context) (time.Time, error) {
-	var out struct{ Accepted time.Time }
+	var out wire.Clock
 	err := c.do(ctx, http.MethodPost, "/v1/clock", "", nil, &out)
 	return out.Accepted, err
 }

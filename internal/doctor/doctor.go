@@ -11,6 +11,7 @@ import (
 	"github.com/avx-platform/avxrt/internal/build"
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/manifest"
+	"github.com/avx-platform/avxrt/internal/wire"
 )
 
 // State is how a check ended.
@@ -49,7 +50,7 @@ type Options struct {
 type exam struct {
 	Options
 	manifest *manifest.Manifest // the defaults where there is no good one
-	node     *client.Status     // nil: none answers
+	node     *wire.Status       // nil: none answers
 	holder   int                // the process that has the store open, 0: none
 	checks   []Check
 }

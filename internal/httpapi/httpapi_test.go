@@ -19,6 +19,7 @@ import (
 	"github.com/avx-platform/avxrt/internal/client"
 	"github.com/avx-platform/avxrt/internal/httpapi"
 	"github.com/avx-platform/avxrt/internal/telemetry"
+	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/runtime"
 )
 
@@ -163,7 +164,7 @@ func TestRefusals(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			resp, body := send(t, tt.method, s.URL+tt.path, tt.body, tt.headers...)
-			var p httpapi.Problem
+			var p wire.Problem
 			if err := json.Unmarshal([]byte(body), &p); err != nil || resp.StatusCode != tt.status || p.Code != tt.code || p.Status != tt.status || resp.Header.Get("Content-Type") != "application/problem+json" {
 				t.Fatalf("got %d %s, want %d %s", resp.StatusCode, body, tt.status, tt.code)
 			}
@@ -266,7 +267,7 @@ func TestClient(t *testing.T) {
 		t.Errorf("tail %q, %v", seen, err)
 	}
 	_, err = c.PublishPlain(ctx, "$sys.x", "", "", nil, "")
-	if p, ok := err.(*client.Problem); !ok || p.Code != "AVX2003" {
+	if p, ok := err.(*wire.Problem); !ok || p.Code != "AVX2003" {
 		t.Errorf("got %v", err)
 	}
 	_, metrics := send(t, "GET", s.URL+"/metrics", "")

@@ -1,10 +1,8 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,47 +11,18 @@ import (
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/runtime"
 )
 
-// DeadLetter is an event that a subscriber gave up.
-type DeadLetter struct {
-	Subscriber  string          `json:"subscriber"`
-	Seq         uint64          `json:"seq"`
-	Topic       string          `json:"topic"`
-	Key         string          `json:"key,omitempty"`
-	ID          string          `json:"id"`
-	Reason      string          `json:"reason"`
-	Message     string          `json:"message"`
-	Fingerprint string          `json:"fingerprint"`
-	Pattern     string          `json:"pattern"`
-	Code        int             `json:"code,omitempty"`
-	Attempts    int             `json:"attempts"`
-	Digest      string          `json:"digest"`
-	Time        time.Time       `json:"time"`
-	Fuel        int64           `json:"fuel,omitempty"`     // 0: not known
-	Run         uint64          `json:"run,omitempty"`      // its emits will have this run in their ids
-	Replayed    bool            `json:"replayed,omitempty"` // its emits are in the log, from before a reset
-	Tries       []Try           `json:"tries,omitempty"`    // earlier attempts by hand
-	Event       json.RawMessage `json:"event,omitempty"`    // only where asked for
-}
-
-// Try is one attempt to handle a dead letter again.
-type Try struct {
-	Time    time.Time `json:"time"`
-	Reason  string    `json:"reason"`
-	Message string    `json:"message"`
-	Digest  string    `json:"digest"`
-}
-
-func deadLetterOf(d *runtime.DeadLetter, event bool) DeadLetter {
-	out := DeadLetter{
+func deadLetterOf(d *runtime.DeadLetter, event bool) wire.DeadLetter {
+	out := wire.DeadLetter{
 		Subscriber: d.Subscriber, Seq: uint64(d.Seq), Topic: d.Event.Topic, Key: d.Event.Key, ID: d.Event.ID,
 		Reason: d.Reason, Message: d.Message, Fingerprint: d.Fingerprint, Pattern: d.Pattern, Code: d.Code, Attempts: d.Attempts,
 		Digest: d.Digest, Time: d.Time, Fuel: d.Fuel, Run: d.Run, Replayed: d.Replayed,
 	}
 	for _, t := range d.Tries {
-		out.Tries = append(out.Tries, Try(t))
+		out.Tries = append(out.Tries, wire.Try(t))
 	}
 	if event {
 		out.Event = cloudevents.AppendJSON(nil, &d.Event)
@@ -97,11 +66,11 @@ func (a *api) deadLetters(w http.ResponseWriter, r *http.Request) {
 		refuseError(w, err)
 		return
 	}
-	out := make([]DeadLetter, len(letters))
+	out := make([]wire.DeadLetter, len(letters))
 	for i := range letters {
 		out[i] = deadLetterOf(&letters[i], r.URL.Query().Get("events") == "true")
 	}
-	respond(w, http.StatusOK, map[string]any{"dead_letters": out})
+	respond(w, http.StatusOK, wire.DeadLetters{DeadLetters: out})
 }
 
 // dropLetters is DELETE /v1/subscribers/{name}/dead-letters with a filter; all=true where
@@ -121,33 +90,15 @@ func (a *api) dropLetters(w http.ResponseWriter, r *http.Request) {
 		refuseError(w, err)
 		return
 	}
-	if dropped == nil {
-		dropped = []abi.Seq{}
+	out := wire.DroppedLetters{Dropped: make([]uint64, len(dropped))}
+	for i, seq := range dropped {
+		out.Dropped[i] = uint64(seq)
 	}
-	respond(w, http.StatusOK, map[string]any{"dropped": dropped})
+	respond(w, http.StatusOK, out)
 }
 
-// Redriven is what came of one dead letter.
-type Redriven struct {
-	Seq      uint64         `json:"seq"`
-	Outcome  string         `json:"outcome"` // done, skipped, failed or refused
-	Reason   string         `json:"reason,omitempty"`
-	Message  string         `json:"message,omitempty"`
-	Attempts int            `json:"attempts"`
-	Emits    map[string]int `json:"emits,omitempty"` // number by topic
-	Dropped  int            `json:"emits_dropped,omitempty"`
-	Writes   int            `json:"state_keys"`
-	Timers   int            `json:"timers,omitempty"` // set or cancelled
-	Fuel     int64          `json:"fuel"`
-	Digest   string         `json:"digest,omitempty"`
-}
-
-// Bounds of a redrive: a module as large as one in the plugins folder may be, and as many
-// letters as end within the time that a request has.
-const (
-	maxModule  = 32 << 20
-	maxRedrive = 100
-)
+// maxRedrive is how many letters end within the time that a request has.
+const maxRedrive = 100
 
 // redrive is POST /v1/subscribers/{name}/dead-letters/redrive?seq=1,2&dry_run=true, with a
 // module as the body where it shall not be the one in service. A letter that is not there,
@@ -162,13 +113,13 @@ func (a *api) redrive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	opts := runtime.RedriveOptions{DryRun: r.URL.Query().Get("dry_run") == "true", Name: "the given module"}
-	if module, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxModule)); err != nil {
+	if wasm, err := module(w, r); err != nil {
 		refuseError(w, err)
 		return
-	} else if len(module) > 0 {
-		opts.Module = module
+	} else if len(wasm) > 0 {
+		opts.Module = wasm
 	}
-	out := []Redriven{}
+	out := []wire.Redriven{}
 	for _, seq := range filter.Seqs {
 		d, err := a.Runtime.Redrive(r.Context(), r.PathValue("name"), seq, opts)
 		_, gone := a.Runtime.Subscriber(r.PathValue("name"))
@@ -176,17 +127,17 @@ func (a *api) redrive(w http.ResponseWriter, r *http.Request) {
 		case err == nil:
 			out = append(out, redrivenOf(d))
 		case gone == nil && (errors.Is(err, runtime.ErrNotFound) || errors.Is(err, runtime.ErrInTurn)):
-			out = append(out, Redriven{Seq: uint64(seq), Outcome: "refused", Message: err.Error()})
+			out = append(out, wire.Redriven{Seq: uint64(seq), Outcome: "refused", Message: err.Error()})
 		default:
 			refuseError(w, err)
 			return
 		}
 	}
-	respond(w, http.StatusOK, map[string]any{"redriven": out})
+	respond(w, http.StatusOK, wire.Redrive{Redriven: out})
 }
 
-func redrivenOf(d runtime.Redriven) Redriven {
-	out := Redriven{
+func redrivenOf(d runtime.Redriven) wire.Redriven {
+	out := wire.Redriven{
 		Seq: uint64(d.Seq), Outcome: string(d.Outcome), Reason: d.Reason, Message: d.Message, Attempts: d.Attempts,
 		Dropped: d.Dropped, Timers: d.Timers, Writes: d.Writes, Fuel: d.Fuel, Digest: d.Digest,
 	}

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
+	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/runtime"
 )
 
@@ -22,9 +22,7 @@ func body(w http.ResponseWriter, r *http.Request, into any) bool {
 
 // pause is POST /v1/subscribers/{name}/pause with {"reason": …}.
 func (a *api) pause(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Reason string `json:"reason"`
-	}
+	var in wire.Reason
 	if !body(w, r, &in) {
 		return
 	}
@@ -49,30 +47,10 @@ func (a *api) operated(w http.ResponseWriter, r *http.Request, err error) {
 	a.subscriber(w, r)
 }
 
-// Reset is what a reset does, or did.
-type Reset struct {
-	Subscriber  string `json:"subscriber"`
-	DryRun      bool   `json:"dry_run"`
-	From        uint64 `json:"from"`
-	To          uint64 `json:"to"`
-	Again       uint64 `json:"again"`
-	Fresh       uint64 `json:"fresh"`
-	Skipped     uint64 `json:"skipped"`
-	DeadLetters int    `json:"dead_letters"`
-	BlockedKeys int    `json:"blocked_keys"`
-	Run         uint64 `json:"run"`
-	EmptyState  bool   `json:"empty_state"`
-}
-
 // reset is POST /v1/subscribers/{name}/reset with {"to": "seq:17", "re_emit": false,
 // "empty_state": false, "dry_run": true}.
 func (a *api) reset(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		To         string `json:"to"`
-		ReEmit     bool   `json:"re_emit"`
-		EmptyState bool   `json:"empty_state"`
-		DryRun     bool   `json:"dry_run"`
-	}
+	var in wire.ResetRequest
 	if !body(w, r, &in) {
 		return
 	}
@@ -91,7 +69,7 @@ func (a *api) reset(w http.ResponseWriter, r *http.Request) {
 		refuseError(w, err)
 		return
 	}
-	respond(w, http.StatusOK, Reset{
+	respond(w, http.StatusOK, wire.Reset{
 		Subscriber: name, DryRun: in.DryRun, From: uint64(p.From), To: uint64(p.To), Again: p.Again, Fresh: p.Fresh, Skipped: p.Skipped,
 		DeadLetters: p.DeadLetters, BlockedKeys: p.BlockedKeys, Run: p.Run, EmptyState: p.EmptyState,
 	})
@@ -104,20 +82,9 @@ func (a *api) drop(w http.ResponseWriter, r *http.Request) {
 		refuseError(w, err)
 		return
 	}
-	respond(w, http.StatusOK, map[string]any{
-		"subscriber": r.PathValue("name"), "state_keys": d.StateKeys, "dead_letters": d.DeadLetters, "blocked_keys": d.BlockedKeys, "timers": d.Timers,
+	respond(w, http.StatusOK, wire.Dropped{
+		Subscriber: r.PathValue("name"), StateKeys: d.StateKeys, DeadLetters: d.DeadLetters, BlockedKeys: d.BlockedKeys, Timers: d.Timers,
 	})
-}
-
-// Detached is a subscriber that was taken out of the manifest.
-type Detached struct {
-	Name        string    `json:"name"`
-	Cursor      uint64    `json:"cursor"`
-	Digest      string    `json:"digest"`
-	Since       time.Time `json:"since"`
-	StateKeys   int       `json:"state_keys"`
-	DeadLetters int       `json:"dead_letters"`
-	BlockedKeys int       `json:"blocked_keys"`
 }
 
 func (a *api) detached(w http.ResponseWriter) {
@@ -126,9 +93,9 @@ func (a *api) detached(w http.ResponseWriter) {
 		refuseError(w, err)
 		return
 	}
-	out := make([]Detached, len(all))
+	out := make([]wire.Detached, len(all))
 	for i, d := range all {
-		out[i] = Detached{Name: d.Name, Cursor: uint64(d.Cursor), Digest: d.Digest, Since: d.Since, StateKeys: d.StateKeys, DeadLetters: d.DeadLetters, BlockedKeys: d.BlockedKeys}
+		out[i] = wire.Detached{Name: d.Name, Cursor: uint64(d.Cursor), Digest: d.Digest, Since: d.Since, StateKeys: d.StateKeys, DeadLetters: d.DeadLetters, BlockedKeys: d.BlockedKeys}
 	}
-	respond(w, http.StatusOK, map[string]any{"subscribers": out})
+	respond(w, http.StatusOK, wire.DetachedSubscribers{Subscribers: out})
 }

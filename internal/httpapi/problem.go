@@ -8,21 +8,11 @@ import (
 
 	"github.com/avx-platform/avxrt/internal/catalogue"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/log"
 	"github.com/avx-platform/avxrt/router"
 	"github.com/avx-platform/avxrt/runtime"
 )
-
-// Problem is a refusal as RFC 9457 writes it.
-type Problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Code   string `json:"code"` // stable: AVX2001
-	Help   string `json:"help"` // the command that explains the code
-	Detail string `json:"detail,omitempty"`
-	Event  *int   `json:"event,omitempty"` // which event of a batch, from 0
-}
 
 // kind is a class of refusals; the codes never change their meaning.
 type kind struct {
@@ -63,7 +53,7 @@ func refuse(w http.ResponseWriter, k kind, detail string, event *int) {
 		h.Set("Retry-After", "1")
 	}
 	w.WriteHeader(k.status)
-	_ = json.NewEncoder(w).Encode(Problem{
+	_ = json.NewEncoder(w).Encode(wire.Problem{
 		Type: "urn:avxrt:problem:" + k.code, Title: k.title, Status: k.status, Code: k.code, Help: catalogue.Help(k.code), Detail: detail, Event: event,
 	})
 }

@@ -8,23 +8,9 @@ import (
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/log"
 )
-
-// Receipt is what is answered for one event.
-type Receipt struct {
-	ID         string `json:"id"`
-	Seq        uint64 `json:"seq"`
-	Version    uint64 `json:"version,omitempty"`
-	Durability string `json:"durability"`
-	Duplicate  bool   `json:"duplicate"`
-}
-
-// Published is the answer to a publish.
-type Published struct {
-	Events []Receipt `json:"events"`
-	Boot   uint64    `json:"boot,omitempty"` // with accepted events: their seqs are given again if the node is lost within the next moment, under another boot
-}
 
 // publish is POST /v1/events.
 func (a *api) publish(w http.ResponseWriter, r *http.Request) {
@@ -120,10 +106,10 @@ func (a *api) append(w http.ResponseWriter, r *http.Request, events []abi.Event)
 		refuseError(w, err)
 		return
 	}
-	out := Published{Events: make([]Receipt, len(receipts))}
+	out := wire.Published{Events: make([]wire.Receipt, len(receipts))}
 	status := http.StatusOK // all of it was there already
 	for i, p := range receipts {
-		out.Events[i] = Receipt{p.ID, uint64(p.Seq), uint64(p.Version), p.Durability.String(), p.Duplicate}
+		out.Events[i] = wire.Receipt{ID: p.ID, Seq: uint64(p.Seq), Version: uint64(p.Version), Durability: p.Durability.String(), Duplicate: p.Duplicate}
 		if !p.Duplicate {
 			status = http.StatusCreated
 		}

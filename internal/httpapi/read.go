@@ -13,6 +13,7 @@ import (
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/runtime"
 )
 
@@ -164,13 +165,6 @@ func (s *sse) write(b []byte) error {
 	return s.control.Flush()
 }
 
-// StateEntry is one key of a state; Value64 stands instead of Value for bytes that are no text.
-type StateEntry struct {
-	Key     string `json:"key"`
-	Value   string `json:"value,omitempty"`
-	Value64 string `json:"value_base64,omitempty"`
-}
-
 // maxPage bounds one answer.
 const maxPage = 10_000
 
@@ -187,14 +181,14 @@ func (a *api) state(w http.ResponseWriter, r *http.Request) {
 		refuseError(w, err)
 		return
 	}
-	out := make([]StateEntry, len(entries))
+	out := make([]wire.StateEntry, len(entries))
 	for i, e := range entries {
 		out[i].Key = string(e.Key)
 		if utf8.Valid(e.Value) {
 			out[i].Value = string(e.Value)
 		} else {
-			out[i].Value64 = base64.StdEncoding.EncodeToString(e.Value)
+			out[i].ValueBase64 = base64.StdEncoding.EncodeToString(e.Value)
 		}
 	}
-	respond(w, http.StatusOK, map[string]any{"entries": out})
+	respond(w, http.StatusOK, wire.State{Entries: out})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
+	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/log"
 )
 
@@ -46,8 +47,8 @@ func (a *api) keyStream(w http.ResponseWriter, r *http.Request) {
 		refuseError(w, err)
 		return
 	}
-	respond(w, http.StatusOK, map[string]any{
-		"key": key, "version": info.Version, "truncated_before": info.From, "closed": info.Closed, "events": events,
+	respond(w, http.StatusOK, wire.Stream{
+		Key: key, Version: uint64(info.Version), TruncatedBefore: uint64(info.From), Closed: info.Closed, Events: events,
 	})
 }
 
@@ -73,9 +74,7 @@ func streamPage(store *log.Log, key string, opts log.StreamOptions, at abi.Versi
 
 // backup is POST /v1/backups with {"dir": …}: a copy of the store on the node's own disk.
 func (a *api) backup(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Dir string `json:"dir"`
-	}
+	var in wire.BackupRequest
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&in); err != nil || !filepath.IsAbs(in.Dir) {
 		refuse(w, badRequest, `the body must be {"dir": "/an/absolute/path"}, a folder on the node's machine that does not exist yet`, nil)
 		return
@@ -85,14 +84,12 @@ func (a *api) backup(w http.ResponseWriter, r *http.Request) {
 		refuse(w, badRequest, err.Error(), nil)
 		return
 	}
-	respond(w, http.StatusCreated, map[string]any{"dir": in.Dir, "head": head})
+	respond(w, http.StatusCreated, wire.Backup{Dir: in.Dir, Head: uint64(head)})
 }
 
 // redact is POST /v1/events/{seq}/redaction with {"reason": …}.
 func (a *api) redact(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Reason string `json:"reason"`
-	}
+	var in wire.Reason
 	seq, err := strconv.ParseUint(r.PathValue("seq"), 10, 64)
 	if err != nil {
 		refuse(w, badRequest, "the seq of an event is a number", nil)
@@ -107,5 +104,5 @@ func (a *api) redact(w http.ResponseWriter, r *http.Request) {
 		refuseError(w, err)
 		return
 	}
-	respond(w, http.StatusOK, map[string]any{"seq": report.Seq, "found": report.Found, "copies": report.Copies, "not_reached": report.Unreached})
+	respond(w, http.StatusOK, wire.Redaction{Seq: uint64(report.Seq), Found: report.Found, Copies: report.Copies, NotReached: report.Unreached})
 }

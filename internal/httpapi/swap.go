@@ -4,25 +4,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/avx-platform/avxrt/abi"
+	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/log"
 	"github.com/avx-platform/avxrt/runtime"
 )
-
-// Generation is one module that ran, or was refused, for a subscriber.
-type Generation struct {
-	Number       int       `json:"number"`
-	Digest       string    `json:"digest"`
-	Module       string    `json:"module"`
-	Cause        string    `json:"cause"`
-	Standing     string    `json:"standing"`
-	Reason       string    `json:"reason,omitempty"`
-	StateVersion uint32    `json:"state_version"`
-	Seq          uint64    `json:"seq,omitempty"` // the cursor when it was offered
-	Time         time.Time `json:"time"`
-}
 
 // generations is GET /v1/subscribers/{name}/generations, oldest first.
 func (a *api) generations(w http.ResponseWriter, r *http.Request) {
@@ -31,11 +18,11 @@ func (a *api) generations(w http.ResponseWriter, r *http.Request) {
 		refuseError(w, err)
 		return
 	}
-	out := make([]Generation, len(history))
+	out := make([]wire.Generation, len(history))
 	for i, g := range history {
-		out[i] = Generation{Number: g.Number, Digest: g.Digest, Module: g.Module, Cause: g.Cause, Standing: string(g.Standing), Reason: g.Reason, StateVersion: max(g.StateVersion, 1), Seq: uint64(g.Seq), Time: g.Time}
+		out[i] = wire.Generation{Number: g.Number, Digest: g.Digest, Module: g.Module, Cause: g.Cause, Standing: string(g.Standing), Reason: g.Reason, StateVersion: max(g.StateVersion, 1), Seq: uint64(g.Seq), Time: g.Time}
 	}
-	respond(w, http.StatusOK, map[string]any{"generations": out})
+	respond(w, http.StatusOK, wire.Generations{Generations: out})
 }
 
 // module reads the body as a module.
@@ -104,18 +91,9 @@ func (a *api) rollback(w http.ResponseWriter, r *http.Request) {
 }
 
 func respondDeployment(w http.ResponseWriter, d runtime.Deployment) {
-	out := map[string]any{
-		"subscriber": d.Subscriber, "digest": d.Digest, "file": d.File, "deployed": d.Deployed, "generation": d.Generation, "on_trial": d.OnTrial,
-		"state_version": d.Version,
-	}
-	if d.Move != "" {
-		out["state_change"] = d.Move
-	}
-	if len(d.Shared) > 0 {
-		out["shared"] = d.Shared
-	}
-	if d.Report != nil {
-		out["report"] = d.Report
+	out := wire.Deployment{
+		Subscriber: d.Subscriber, Digest: d.Digest, File: d.File, Shared: d.Shared, Deployed: d.Deployed, Generation: d.Generation, OnTrial: d.OnTrial,
+		Move: string(d.Move), Version: d.Version, Report: d.Report,
 	}
 	respond(w, http.StatusOK, out)
 }

@@ -3,14 +3,9 @@ package httpapi
 import (
 	"net/http"
 
+	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/runtime"
 )
-
-// Interest is a subscriber that a topic concerns.
-type Interest struct {
-	Subscriber string   `json:"subscriber"`
-	Patterns   []string `json:"patterns"` // those that match
-}
 
 // interested is GET /v1/topics/{topic}/subscribers: who would get an event with the topic.
 func (a *api) interested(w http.ResponseWriter, r *http.Request) {
@@ -19,11 +14,11 @@ func (a *api) interested(w http.ResponseWriter, r *http.Request) {
 		refuseError(w, err)
 		return
 	}
-	out := make([]Interest, len(found))
+	out := make([]wire.Interest, len(found))
 	for i, in := range found {
-		out[i] = Interest(in)
+		out[i] = wire.Interest(in)
 	}
-	respond(w, http.StatusOK, map[string]any{"subscribers": out})
+	respond(w, http.StatusOK, wire.Interests{Subscribers: out})
 }
 
 // topics is GET /v1/topics?pattern=&after=&limit=: which topics of the log a pattern matches.
@@ -46,5 +41,5 @@ func (a *api) topics(w http.ResponseWriter, r *http.Request) {
 	if found.Topics == nil {
 		found.Topics = []string{}
 	}
-	respond(w, http.StatusOK, map[string]any{"topics": found.Topics, "to": found.To, "incomplete": found.Missed})
+	respond(w, http.StatusOK, wire.Topics{Topics: found.Topics, To: uint64(found.To), Incomplete: found.Missed})
 }
