@@ -11,6 +11,33 @@ import (
 // completeWithin is how long a shell may wait for the names of a node.
 const completeWithin = time.Second
 
+// shells say how each of them takes completions, for this session and for all.
+var shells = map[string]string{
+	"bash": "  source <(avxrt completion bash)                                            now; it needs the package bash-completion\n" +
+		"  avxrt completion bash > ~/.local/share/bash-completion/completions/avxrt   from the next shell on, once that folder exists",
+	"zsh": "  source <(avxrt completion zsh)                  now; it needs autoload -U compinit && compinit in ~/.zshrc\n" +
+		"  avxrt completion zsh > \"${fpath[1]}/_avxrt\"    from the next shell on",
+	"fish": "  avxrt completion fish | source                                  now\n" +
+		"  avxrt completion fish > ~/.config/fish/completions/avxrt.fish   from the next shell on",
+	"powershell": "  avxrt completion powershell | Out-String | Invoke-Expression   now; add it to $PROFILE for every shell",
+}
+
+// completionVerb is cobra's, which says and refuses things as our verbs do not.
+func completionVerb(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	verb, _, err := root.Find([]string{"completion"})
+	if err != nil || verb == root {
+		return
+	}
+	verb.Short = "Write what lets a shell complete verbs, flags and names"
+	verb.Long = "Write the script that lets a shell complete verbs, flags, and the names of the subscribers of the node that runs."
+	verb.Args, verb.RunE = knownVerb, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	for _, shell := range verb.Commands() {
+		shell.Short, shell.Long = "Write the script for "+shell.Name(), ""
+		shell.Example, shell.Args = shells[shell.Name()], args(cobra.NoArgs)
+	}
+}
+
 // completeAll lets shells complete the names of subscribers, from the node that runs, and the
 // values of -o, for every verb below root.
 func (a *app) completeAll(root *cobra.Command) {

@@ -43,6 +43,7 @@ type app struct {
 	lookup manifest.LookupEnv
 	server string // --server
 	output string // -o
+	wrong  error  // of a call for help, which cobra gives no way to refuse
 }
 
 // usageError is a wrong call: exit code 2.
@@ -57,6 +58,9 @@ func execute(ctx context.Context, args []string, s streams, lookup manifest.Look
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = a.wrong
+	}
 	if err == nil {
 		return exitFine
 	}
@@ -128,9 +132,10 @@ sandboxed, exactly-once subscriber that can be swapped while events flow.`,
 		a.topicVerb(), a.streamVerb(), a.redactVerb(), a.backupVerb(), a.restoreVerb(), a.forkVerb(), a.verifyVerb(), a.exportVerb(), a.importVerb(), a.compileVerb(),
 		a.clockVerb(), a.traceVerb(), a.shadowVerb(), a.deployVerb(), a.rollbackVerb(), a.callVerb(), a.buildVerb(), a.testVerb(), a.newVerb())
 	root.AddCommand(a.errorsVerb(), a.generateVerb(), a.doctorVerb(), a.devVerb())
+	completionVerb(root)
 	a.completeAll(root)
 	root.SetHelpCommand(helpVerb(root))
-	root.SetHelpFunc(help)
+	root.SetHelpFunc(a.help)
 	root.SetUsageFunc(func(cmd *cobra.Command) error { usage(cmd.OutOrStderr(), cmd); return nil })
 	root.Version = version // cobra gives --version to who has one
 	root.SetVersionTemplate(versionLine() + "\n")

@@ -59,7 +59,7 @@ func (a *app) clockVerb() *cobra.Command {
 because somebody set it or the machine slept, timers and retention by age stop, and everything else
 goes on. They resume when the clock is right again, or when an operator says that it is.`,
 		Example: "  avxrt clock\n  avxrt clock accept",
-		Args:    args(cobra.NoArgs),
+		Args:    knownVerb,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client()
 			if err != nil {

@@ -39,8 +39,13 @@ func talks(cmd *cobra.Command) bool {
 	return true
 }
 
-// help prints what a verb does, then how it is called.
-func help(cmd *cobra.Command, _ []string) {
+// help prints what a verb does, then how it is called. Help about a verb that is not there is a
+// wrong call, not help about the one above it.
+func (a *app) help(cmd *cobra.Command, _ []string) {
+	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+		a.wrong = knownVerb(cmd, words)
+		return
+	}
 	text := cmd.Long
 	if text == "" {
 		text = cmd.Short + "."
