@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"unicode"
 
 	"github.com/spf13/cobra"
@@ -15,20 +14,24 @@ func (a *app) outputFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&a.output, "output", "o", "table", "table, json or jsonl")
 }
 
-// list prints items: as a table of rows, as one JSON list, or as a line of JSON each.
+// list prints items: as a table of rows, as one JSON list, or as a line of JSON each. A table on
+// a terminal is shortened to its width; everything else has all of every item.
 func list[T any](a *app, items []T, header string, row func(T) []string) error {
 	switch a.output {
 	case "table":
-		w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
+		rows := [][]string{strings.Fields(header)}
+		var kinds []column
+		for _, title := range rows[0] {
+			kinds = append(kinds, columns[title])
+		}
 		for _, item := range items {
 			cells := row(item)
 			for i := range cells {
 				cells[i] = printable(cells[i])
 			}
-			fmt.Fprintln(w, strings.Join(cells, "\t"))
+			rows = append(rows, cells)
 		}
-		return w.Flush()
+		return writeTable(a.out, rows, kinds, room(a.out))
 	case "json":
 		if items == nil {
 			items = []T{}
@@ -63,10 +66,21 @@ func counted[N int | int64 | uint64](n N, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// printable keeps what events and guests say from steering a terminal.
+// maxMarks is how many marks a letter may carry: more than any script needs, and few enough that
+// they stay on its line.
+const maxMarks = 4
+
+// printable keeps what events and guests say from steering a terminal, and from breaking or
+// forging lines.
 func printable(s string) string {
+	marks := 0
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+		if unicode.In(r, unicode.Mn, unicode.Me) {
+			marks++
+		} else {
+			marks = 0
+		}
+		if marks > maxMarks || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return '·'
 		}
 		return r

@@ -84,8 +84,18 @@ func isText(data []byte) bool {
 	return utf8.Valid(data) && !bytes.ContainsFunc(data, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) })
 }
 
-// maxShown is how much of an event's data a line shows.
-const maxShown = 120
+// tailColumns are those of a line: seq, topic, key and data. Lines come one by one, so columns
+// are as wide as is common, and on a terminal as it has room for them.
+var tailColumns = []column{keepWhole, keepEnds, keepEnds, keepStart}
+
+func tailWidths(room int) []int {
+	if room == 0 {
+		return []int{8, 24, 20, 0}
+	}
+	widths := []int{8, 24, 36, room} // 36: a UUID
+	fit(widths, tailColumns, room)
+	return widths
+}
 
 func (a *app) tailLine(event []byte) error {
 	var ev cloudEvent
@@ -96,9 +106,8 @@ func (a *app) tailLine(event []byte) error {
 	if ev.Base64 != "" {
 		data = shownData(ev.Base64)
 	}
-	if len(data) > maxShown {
-		data = strings.ToValidUTF8(data[:maxShown], "") + "…"
-	}
-	_, err := fmt.Fprintf(a.out, "%8s  %-24s %-20s %s\n", strings.TrimLeft(ev.Sequence, "0"), printable(ev.Type), printable(ev.Subject), printable(data))
+	row := []string{fmt.Sprintf("%8s", strings.TrimLeft(ev.Sequence, "0")), printable(ev.Type), printable(ev.Subject), printable(data)}
+	wide := room(a.out)
+	_, err := fmt.Fprintln(a.out, line(row, tailWidths(wide), tailColumns, wide > 0))
 	return err
 }

@@ -56,7 +56,8 @@ event that did not have to wait for another attempt; where it cannot be had the 
 // printTrace draws the tree: an event, below it its subscribers, below each what it emitted.
 func (a *app) printTrace(tr *wire.Trace) {
 	for _, c := range tr.Causes {
-		fmt.Fprintf(a.out, "from %d %s  %s, by %s\n", c.Seq, printable(c.Topic), printable(c.ID), printable(c.Subscriber))
+		cells := a.inRoom(keepEnds, letters(fmt.Sprintf("from %d   , by %s", c.Seq, c.Subscriber)), printable(c.Topic), printable(c.ID))
+		fmt.Fprintf(a.out, "from %d %s  %s, by %s\n", c.Seq, cells[0], cells[1], printable(c.Subscriber))
 	}
 	if !tr.Whole {
 		fmt.Fprintln(a.err, "how it began is not in the log any more, or further back than is shown")
@@ -81,9 +82,11 @@ func (a *app) printEvent(ev *wire.TracedEvent, children map[uint64][]*wire.Trace
 	if ev.Timer {
 		after += " (a timer)"
 	}
-	fmt.Fprintf(a.out, "%s%d %s  %s%s\n", indent, ev.Seq, printable(ev.Topic), printable(ev.ID), after)
+	cells := a.inRoom(keepEnds, letters(fmt.Sprintf("%s%d   %s", indent, ev.Seq, after)), printable(ev.Topic), printable(ev.ID))
+	fmt.Fprintf(a.out, "%s%d %s  %s%s\n", indent, ev.Seq, cells[0], cells[1], after)
 	for _, d := range ev.Deliveries {
-		fmt.Fprintf(a.out, "%s  %s: %s\n", indent, d.Subscriber, printable(deliveryText(&d)))
+		outcome := a.inRoom(keepStart, letters(indent+d.Subscriber)+4, printable(deliveryText(&d)))
+		fmt.Fprintf(a.out, "%s  %s: %s\n", indent, d.Subscriber, outcome[0])
 		a.printHandling(d.Handling, indent+"    ")
 		for _, child := range children[ev.Seq] {
 			if child.By == d.Subscriber {
@@ -146,7 +149,8 @@ func (a *app) printHandling(h *wire.Handling, indent string) {
 	}
 	fmt.Fprintf(a.out, "%sgeneration %d, fuel %d, %v\n", indent, h.Generation, h.Fuel, roughly(h.Took))
 	for _, c := range h.Changes {
-		fmt.Fprintf(a.out, "%s%s: %s → %s\n", indent, printable(c.Key), valueText(c.Before), valueText(c.After))
+		cells := a.inRoom(keepEnds, letters(indent+":  → "), printable(c.Key), valueText(c.Before), valueText(c.After))
+		fmt.Fprintf(a.out, "%s%s: %s → %s\n", indent, cells[0], cells[1], cells[2])
 	}
 	if h.More > 0 {
 		fmt.Fprintf(a.out, "%sand %d more changes\n", indent, h.More)
