@@ -27,7 +27,8 @@ func (a *app) devVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev [DIR]",
 		Short: "Run a node on sources: build, replay and swap at every save",
-		Long: `Run a node from DIR/avxrt.toml and watch the sources of its modules, in DIR and in the folders below it.
+		Long: `Run a node from DIR/avxrt.toml and watch the sources of its modules, in DIR and in the folders below it,
+and those of crates that a Cargo.toml takes from other folders by path.
 At every save: build, run the last events through the new module beside the present one, say what differs, and
 put it into service between two events. A compiler that refuses, a manifest that is wrong, or a module that fails an
 event which the present one handles, leave running what runs.
@@ -97,8 +98,11 @@ func (a *app) dev(ctx context.Context, dir string, f devFlags) error {
 		manifest: m, node: runtime.Options{Manifest: path}, anyPort: true, ownData: true,
 		job: func(ctx context.Context, node *runtime.Runtime, address string) error {
 			watched := ""
-			for _, path := range loop.Sources() {
+			for _, path := range loop.Watched() {
 				watched += " " + relative(path)
+				if strings.HasSuffix(path, string(filepath.Separator)) {
+					watched += string(filepath.Separator) // a folder; relative takes it off
+				}
 			}
 			fmt.Fprintf(a.err, "watching%s\nNext: %s pub TOPIC -d DATA, or edit and save\n\n", watched, a.avxrtAt(address))
 			return loop.Run(ctx, node)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -139,5 +140,62 @@ func TestCargoAlone(t *testing.T) {
 	got, err := p.Sources()
 	if want := []string{filepath.Join(project, "Cargo.toml"), filepath.Join(project, "src/lib.rs")}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("sources: %v, %v", got, err)
+	}
+}
+
+// TestCrates: the crates that are taken from other folders by path are sources, however they are
+// named and through whichever crate; what is not there, or no crate, is not.
+func TestCrates(t *testing.T) {
+	top := t.TempDir()
+	write(t, top, map[string]string{
+		"ws/Cargo.toml":       "[workspace]\nmembers = [\"fraud\"]\n[workspace.dependencies]\nshared = { path = '../shared' }\n",
+		"ws/fraud/Cargo.toml": "[package]\nname = \"fraud\"\n[lib]\npath = \"src/lib.rs\"\n[dependencies]\nshared = { workspace = true }\n# old = { path = \"../old\" }\n[dependencies.near]\nversion = \"1\"\npath=\"../near\"\n[dependencies.sdk]\npath = \"sdk\"\n",
+		"ws/fraud/src/lib.rs": "", "ws/fraud/src/data/mod.rs": "", "ws/fraud/sdk/Cargo.toml": "", "ws/fraud/sdk/lib.rs": "", "ws/fraud/data/x.rs": "",
+		"ws/near/Cargo.toml":   "[dependencies]\na = { path = \"../../deep/a\", features = [\"x\"] }\nb = { path = \"../../deep/absent\" }\nback = { path = \"../fraud\" }\n",
+		"ws/near/src/lib.rs":   "",
+		"ws/near/target/x.rs":  "",
+		"ws/old/Cargo.toml":    "",
+		"shared/Cargo.toml":    "",
+		"shared/build.rs":      "",
+		"shared/README.md":     "",
+		"deep/a/Cargo.toml":    "",
+		"deep/a/.git/x.rs":     "",
+		"deep/a/src/inner.rs":  "",
+		"deep/a/src/inner.txt": "",
+		"deep/other/lib.rs":    "",
+	})
+	p := build.Project{Dir: filepath.Join(top, "ws/fraud"), Language: build.Rust}
+	fromTop := func(paths []string) (out []string) {
+		for _, path := range paths {
+			short, _ := filepath.Rel(top, path)
+			out = append(out, short)
+		}
+		return out
+	}
+	if got, want := fromTop(p.Crates()), []string{"deep/a", "shared", "ws/near"}; !slices.Equal(got, want) {
+		t.Errorf("crates: %v, want %v", got, want)
+	}
+	sources, err := p.Sources()
+	want := []string{
+		"deep/a/Cargo.toml", "deep/a/src/inner.rs", "shared/Cargo.toml", "shared/build.rs", "ws/Cargo.toml",
+		"ws/fraud/Cargo.toml", "ws/fraud/sdk/Cargo.toml", "ws/fraud/sdk/lib.rs", "ws/fraud/src/data/mod.rs", "ws/fraud/src/lib.rs",
+		"ws/near/Cargo.toml", "ws/near/src/lib.rs",
+	}
+	if got := fromTop(sources); err != nil || !slices.Equal(got, want) {
+		t.Errorf("sources: %v, %v, want\n%v", got, err, want)
+	}
+}
+
+// TestCratesBounded: crates without end, here by a chain, are watched as far as one can be asked to.
+func TestCratesBounded(t *testing.T) {
+	top := t.TempDir()
+	files := map[string]string{}
+	for i := range 200 {
+		files[fmt.Sprintf("c%d/Cargo.toml", i)] = fmt.Sprintf("next = { path = \"../c%d\" }\n", i+1)
+	}
+	write(t, top, files)
+	p := build.Project{Dir: filepath.Join(top, "c0"), Language: build.Rust}
+	if n := len(p.Crates()); n == 0 || n > 64 {
+		t.Errorf("%d crates", n)
 	}
 }

@@ -211,8 +211,12 @@ var sourceNames = map[Language][]string{
 	AssemblyScript: {"*.ts", "asconfig.json", "package.json"},
 }
 
-// notSources are folders that hold what tools made, or what is not a part of the project.
-var notSources = []string{"node_modules", "target", "plugins", "data", "build"}
+// notSources are folders that hold what tools made, or what is not a part of the project. The
+// second ones are that at its top alone: src/data may be a package.
+var (
+	notSources      = []string{"node_modules", "target"}
+	notSourcesAtTop = []string{"plugins", "data", "build"}
+)
 
 // installed is what npm writes when the packages are there: a compiler that came, or another
 // version of it, asks for a build as a source does.
@@ -220,29 +224,55 @@ const installed = "node_modules/.package-lock.json"
 
 // Sources returns the paths of the files whose change asks for a build, sorted. Hidden
 // folders, those of tools and the module's own, and tests (x_test.go, x_test.c) are left out.
+// Those of the crates that cargo takes from [Project.Crates] are among them.
 func (p Project) Sources() ([]string, error) {
-	var out []string
-	err := filepath.WalkDir(p.Dir, func(path string, d fs.DirEntry, err error) error {
+	out, err := sourcesBelow(p.Dir, p.Language, nil)
+	if path := filepath.Join(p.Dir, installed); p.Language == AssemblyScript && exists(path) {
+		out = append(out, path)
+	}
+	left := maxCrateFiles
+	for _, dir := range p.Crates() {
+		more, _ := sourcesBelow(dir, p.Language, &left) // one that went away in between is missed by the build
+		out = append(out, more...)
+	}
+	if p.Language == Rust && isCargo(p.Dir) {
+		if root, _ := workspaceOf(p.Dir); root != "" { // its profile and its versions hold for the project
+			out = append(out, filepath.Join(root, cargoFile))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), err
+}
+
+// sourcesBelow finds the sources of a language below a folder. left is how many files and folders
+// it may still look at; nil: all.
+func sourcesBelow(top string, lang Language, left *int) (out []string, err error) {
+	err = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if left != nil {
+			if *left--; *left < 0 {
+				return fs.SkipAll
+			}
+		}
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && path != p.Dir && (strings.HasPrefix(d.Name(), ".") || slices.Contains(notSources, d.Name())):
+		case d.IsDir() && path != top && isNoSource(d.Name(), filepath.Dir(path) == top):
 			return fs.SkipDir
 		case !d.Type().IsRegular() || isTest(d.Name()):
 			return nil
 		}
-		for _, pattern := range sourceNames[p.Language] {
+		for _, pattern := range sourceNames[lang] {
 			if ok, _ := filepath.Match(pattern, d.Name()); ok {
 				out = append(out, path)
 			}
 		}
 		return nil
 	})
-	if path := filepath.Join(p.Dir, installed); p.Language == AssemblyScript && exists(path) {
-		out = append(out, path)
-		slices.Sort(out)
-	}
 	return out, err
+}
+
+func isNoSource(folder string, atTop bool) bool {
+	return strings.HasPrefix(folder, ".") || slices.Contains(notSources, folder) || atTop && slices.Contains(notSourcesAtTop, folder)
 }
 
 func exists(path string) bool {

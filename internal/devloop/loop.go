@@ -90,10 +90,27 @@ func Open(ctx context.Context, opts Options) (*Loop, error) {
 	return l, ctx.Err()
 }
 
-// Sources returns the paths of the files that are watched, sorted.
-func (l *Loop) Sources() []string {
+// Watched returns the paths of the files that are watched, sorted, and behind them the folders of
+// crates outside of the projects, each with a / at its end, in the place of their files.
+func (l *Loop) Watched() []string {
+	var crates []string
+	for _, p := range l.projects {
+		for _, dir := range p.Crates() {
+			crates = append(crates, dir+string(filepath.Separator))
+		}
+	}
+	slices.Sort(crates)
+	crates = slices.Compact(crates)
 	_, files := l.look()
-	return slices.Sorted(maps.Keys(files))
+	own := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(path string) bool {
+		return !l.isOwn(path) && slices.ContainsFunc(crates, func(dir string) bool { return strings.HasPrefix(path, dir) })
+	})
+	return append(own, crates...)
+}
+
+// isOwn says whether a file lies in the folder of a project, which may itself lie in a crate's.
+func (l *Loop) isOwn(path string) bool {
+	return slices.ContainsFunc(l.projects, func(p *project) bool { return strings.HasPrefix(path, p.Dir+string(filepath.Separator)) })
 }
 
 // Run builds what is older than its sources, and then whatever changes, until ctx ends.
