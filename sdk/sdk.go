@@ -4,8 +4,8 @@ package sdk
 
 import "embed"
 
-// FS has the SDKs' files: c/avx.h, c/avx_fake.h, rust/avx.rs, go/*.go (with their tests), and of
-// assemblyscript avx.ts with the two files that pin the compiler.
+// FS has the SDKs' files: c/avx.h, c/avx_fake.h, rust/avx.rs with the two files that make it a crate,
+// go/*.go (with their tests), and of assemblyscript avx.ts with the two files that pin the compiler.
 //
-//go:embed c/avx.h c/avx_fake.h rust/avx.rs go/*.go assemblyscript/avx.ts assemblyscript/package.json assemblyscript/package-lock.json
+//go:embed c/avx.h c/avx_fake.h rust/avx.rs rust/Cargo.toml rust/lib.rs go/*.go assemblyscript/avx.ts assemblyscript/package.json assemblyscript/package-lock.json
 var FS embed.FS

@@ -139,7 +139,7 @@ func (a *app) checkTools(ctx context.Context, lang string) error {
 	var reports []checkReport
 	var failed error
 	for _, l := range langs {
-		r, err := checkTool(ctx, l)
+		r, err := checkTool(ctx, l, "")
 		if err != nil {
 			return err
 		}
@@ -161,10 +161,10 @@ func (a *app) checkTools(ctx context.Context, lang string) error {
 }
 
 // checkTool looks for the toolchain of a language. The error says that one did not get to
-// tell of itself.
-func checkTool(ctx context.Context, lang build.Language) (checkReport, error) {
+// tell of itself. dir is that of a project of cargo; "": of none.
+func checkTool(ctx context.Context, lang build.Language, dir string) (checkReport, error) {
 	r := checkReport{Language: string(lang)}
-	tools, err := build.Check(ctx, lang, "")
+	tools, err := build.Check(ctx, lang, dir)
 	var missing *build.MissingError
 	switch {
 	case errors.As(err, &missing):

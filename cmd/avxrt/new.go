@@ -22,33 +22,45 @@ type newReport struct {
 }
 
 func (a *app) newVerb() *cobra.Command {
-	lang := ""
+	lang, cargo := "", false
 	cmd := &cobra.Command{
 		Use:   "new NAME --lang LANGUAGE",
 		Short: "Make a project for a subscriber",
 		Long: `Make a folder with a handler that works, its cases, a manifest, and the SDK of the language: go, rust, c
 or assemblyscript. All of it is inside of this program, so no network is needed. What is there already
-is not touched.`,
-		Example: "  avxrt new fraud --lang go\n  avxrt new fraud -l rust",
+is not touched.
+
+A project in Rust is one file beside the SDK's, which rustc alone builds. With --cargo it has a Cargo.toml, with
+the SDK as a crate inside: for what needs other crates or more files.`,
+		Example: "  avxrt new fraud --lang go\n  avxrt new fraud -l rust\n  avxrt new fraud -l rust --cargo",
 		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cargo && lang == "" {
+				lang = string(build.Rust)
+			}
 			if lang != "" {
 				if err := build.CheckLanguage(build.Language(lang)); err != nil {
 					return &usageError{err}
 				}
 			}
 			switch {
+			case cargo && lang != string(build.Rust):
+				return &usageError{fmt.Errorf("--cargo goes with --lang rust, not %s", lang)}
 			case len(args) == 0 && lang == "":
 				return chooseLanguage(cmd.Context(), "name a project and a language, for example:", "fraud")
 			case len(args) == 0:
+				if cargo {
+					lang += " --cargo"
+				}
 				return &usageError{fmt.Errorf("name the project, for example: avxrt new fraud --lang %s", lang)}
 			case lang == "":
 				return chooseLanguage(cmd.Context(), "name a language:", args[0])
 			}
-			return a.makeProject(cmd.Context(), args[0], build.Language(lang))
+			return a.makeProject(cmd.Context(), args[0], build.Language(lang), scaffold.Options{Cargo: cargo})
 		},
 	}
 	cmd.Flags().StringVarP(&lang, "lang", "l", "", "go, rust, c or assemblyscript")
+	cmd.Flags().BoolVar(&cargo, "cargo", false, "in Rust: a project with a Cargo.toml")
 	a.outputFlag(cmd)
 	return cmd
 }
@@ -57,7 +69,7 @@ is not touched.`,
 func chooseLanguage(ctx context.Context, title, name string) error {
 	lines := []string{title}
 	for _, lang := range build.Languages() {
-		r, err := checkTool(ctx, lang)
+		r, err := checkTool(ctx, lang, "")
 		if err != nil {
 			return err
 		}
@@ -70,15 +82,15 @@ func chooseLanguage(ctx context.Context, title, name string) error {
 	return &usageError{errors.New(strings.Join(lines, "\n"))}
 }
 
-func (a *app) makeProject(ctx context.Context, name string, lang build.Language) error {
+func (a *app) makeProject(ctx context.Context, name string, lang build.Language, opts scaffold.Options) error {
 	if a.output != "table" && a.output != "json" {
 		return unknownOutput(a.output, "table", "json")
 	}
-	p, err := scaffold.New(".", name, lang)
+	p, err := scaffold.New(".", name, lang, opts)
 	if err != nil {
 		return err
 	}
-	tool, err := checkTool(ctx, lang)
+	tool, err := checkTool(ctx, lang, p.Dir)
 	if err != nil {
 		return err
 	}

@@ -24,22 +24,40 @@ var templates embed.FS
 
 const suffix = ".tmpl"
 
-// recipe is what a language's project is made of, besides its templates.
+// recipe is what a language's project is made of.
 type recipe struct {
+	folders []string          // of templates, besides the common ones
 	root    string            // the handler's file
+	head    string            // how it begins, in Rust
 	sdk     string            // where the SDK is
 	files   map[string]string // of the SDK's package, by their place in the project
 	prepare string            // what is to be done once before the first build
 }
 
 var recipes = map[build.Language]recipe{
-	build.Go:   {root: "main.go", sdk: "sdk/"},
-	build.Rust: {root: "main.rs", sdk: "avx.rs", files: map[string]string{"avx.rs": "rust/avx.rs"}},
-	build.C:    {root: "main.c", sdk: "avx.h", files: map[string]string{"avx.h": "c/avx.h", "avx_fake.h": "c/avx_fake.h"}},
+	build.Go: {folders: []string{"go"}, root: "main.go", sdk: "sdk/"},
+	build.Rust: {
+		folders: []string{"rust"}, root: "main.rs", head: "#![no_std]\n#![no_main]\nmod avx;", sdk: "avx.rs",
+		files: map[string]string{"avx.rs": "rust/avx.rs"},
+	},
+	build.C: {folders: []string{"c"}, root: "main.c", sdk: "avx.h", files: map[string]string{"avx.h": "c/avx.h", "avx_fake.h": "c/avx_fake.h"}},
 	build.AssemblyScript: {
-		root: "assembly/index.ts", sdk: "assembly/avx.ts", prepare: "npm install",
+		folders: []string{"assemblyscript"}, root: "assembly/index.ts", sdk: "assembly/avx.ts", prepare: "npm install",
 		files: map[string]string{"assembly/avx.ts": "assemblyscript/avx.ts", lock: "assemblyscript/package-lock.json"},
 	},
+}
+
+// cargoRecipe is that of Rust with a Cargo.toml, for projects that need crates or more files.
+var cargoRecipe = recipe{
+	folders: []string{"rust", "cargo"}, root: "src/lib.rs", head: `#![cfg_attr(target_arch = "wasm32", no_std)]`, sdk: "sdk/",
+	files: map[string]string{"sdk/Cargo.toml": "rust/Cargo.toml", "sdk/lib.rs": "rust/lib.rs", "sdk/avx.rs": "rust/avx.rs"},
+}
+
+// Options choose between projects of a language.
+type Options struct {
+	// Cargo makes a project of cargo, for Rust alone, with the SDK as a crate in it. Default: one
+	// file beside the SDK's, for rustc.
+	Cargo bool
 }
 
 // Project is what New made.
@@ -51,13 +69,24 @@ type Project struct {
 
 // New makes a project in the folder name of dir. The name becomes that of the subscriber and
 // its module.
-func New(dir, name string, lang build.Language) (Project, error) {
+func New(dir, name string, lang build.Language, opts Options) (Project, error) {
 	if err := build.CheckLanguage(lang); err != nil {
 		return Project{}, err
 	}
-	r := recipes[lang]
 	if err := manifest.CheckName(name); err != nil {
 		return Project{}, err
+	}
+	r := recipes[lang]
+	switch {
+	case !opts.Cargo:
+	case lang != build.Rust:
+		return Project{}, fmt.Errorf("cargo builds Rust, not %s", lang)
+	case name == "avx":
+		return Project{}, errors.New(`"avx" is the name of the SDK's crate; choose another`)
+	case name[0] < 'a' || name[0] > 'z':
+		return Project{}, fmt.Errorf("%q is no name for a crate; let it begin with a letter", name)
+	default:
+		r = cargoRecipe
 	}
 	files, err := r.all(name, lang)
 	if err != nil {
@@ -85,8 +114,9 @@ func (r recipe) all(name string, lang build.Language) (map[string][]byte, error)
 	if r.prepare != "" {
 		prepare = r.prepare + "\n"
 	}
-	fill := strings.NewReplacer("@NAME@", name, "@ROOT@", r.root, "@SDK@", r.sdk, "@PREPARE@", prepare, "@ASSEMBLYSCRIPT@", version)
-	for _, top := range []string{"templates/common", "templates/" + string(lang)} {
+	fill := strings.NewReplacer("@NAME@", name, "@ROOT@", r.root, "@HEAD@", r.head, "@SDK@", r.sdk, "@PREPARE@", prepare, "@ASSEMBLYSCRIPT@", version)
+	for _, folder := range append([]string{"common"}, r.folders...) {
+		top := "templates/" + folder
 		err := fs.WalkDir(templates, top, func(file string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err

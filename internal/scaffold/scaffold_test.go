@@ -2,6 +2,7 @@ package scaffold_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,14 +20,21 @@ var placeholder = regexp.MustCompile(`@[A-Z]+@`)
 // TestNew: a project of each language is whole, its manifest and cases are in order, its
 // handler is found by avxrt build, and its SDK is that of this repository.
 func TestNew(t *testing.T) {
-	sdks := map[build.Language][2]string{
-		build.Go: {"sdk/avx.go", "go/avx.go"}, build.Rust: {"avx.rs", "rust/avx.rs"}, build.C: {"avx.h", "c/avx.h"},
-		build.AssemblyScript: {"assembly/avx.ts", "assemblyscript/avx.ts"},
-	}
-	for _, lang := range build.Languages() {
-		t.Run(string(lang), func(t *testing.T) {
+	for _, c := range []struct {
+		lang         build.Language
+		opts         scaffold.Options
+		theirs, ours string // a file of the SDK
+	}{
+		{build.Go, scaffold.Options{}, "sdk/avx.go", "go/avx.go"},
+		{build.Rust, scaffold.Options{}, "avx.rs", "rust/avx.rs"},
+		{build.Rust, scaffold.Options{Cargo: true}, "sdk/avx.rs", "rust/avx.rs"},
+		{build.C, scaffold.Options{}, "avx.h", "c/avx.h"},
+		{build.AssemblyScript, scaffold.Options{}, "assembly/avx.ts", "assemblyscript/avx.ts"},
+	} {
+		lang, sdk := c.lang, c
+		t.Run(fmt.Sprintf("%s cargo=%v", lang, c.opts.Cargo), func(t *testing.T) {
 			dir := t.TempDir()
-			p, err := scaffold.New(dir, "fraud-2", lang)
+			p, err := scaffold.New(dir, "fraud-2", lang, c.opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,8 +67,8 @@ func TestNew(t *testing.T) {
 			if err != nil || found.Language != lang || found.File != c.Module {
 				t.Errorf("build finds %+v, %v", found, err)
 			}
-			ours, err := os.ReadFile(filepath.Join("../../sdk", sdks[lang][1]))
-			theirs, err2 := os.ReadFile(filepath.Join(p.Dir, sdks[lang][0]))
+			ours, err := os.ReadFile(filepath.Join("../../sdk", sdk.ours))
+			theirs, err2 := os.ReadFile(filepath.Join(p.Dir, sdk.theirs))
 			if err != nil || err2 != nil || !bytes.Equal(ours, theirs) {
 				t.Errorf("the SDK differs: %v, %v", err, err2)
 			}
@@ -91,11 +99,24 @@ func TestRefused(t *testing.T) {
 		{"", build.C, "is no name for a subscriber"},
 		{"new", "cobol", `language "cobol" is unknown; use "go", "rust", "c" or "assemblyscript"`},
 	} {
-		if _, err := scaffold.New(dir, c.name, c.lang); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := scaffold.New(dir, c.name, c.lang, scaffold.Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s in %s: %v, want %s", c.name, c.lang, err, c.want)
 		}
 	}
-	if _, err := scaffold.New(filepath.Join(dir, "nowhere"), "x", build.C); err == nil {
+	for _, c := range []struct {
+		name string
+		lang build.Language
+		want string
+	}{
+		{"new", build.C, "cargo builds Rust, not c"},
+		{"avx", build.Rust, "is the name of the SDK's crate"},
+		{"2fast", build.Rust, "let it begin with a letter"},
+	} {
+		if _, err := scaffold.New(dir, c.name, c.lang, scaffold.Options{Cargo: true}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s of cargo in %s: %v, want %s", c.name, c.lang, err, c.want)
+		}
+	}
+	if _, err := scaffold.New(filepath.Join(dir, "nowhere"), "x", build.C, scaffold.Options{}); err == nil {
 		t.Error("it made the folder above")
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 1 {
