@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/manifest"
@@ -230,7 +229,7 @@ func (d *demo) line(published int, last bool) {
 	}
 	b += fmt.Sprintf(" | %d emitted, %d dead", emitted, dead)
 	if d.live() && !last {
-		if width, _, err := term.GetSize(int(d.out.(*os.File).Fd())); err == nil && width > 0 && len(b) >= width {
+		if width := room(d.out); width > 0 && len(b) >= width {
 			b = b[:width-1] // a line that wraps cannot be written over
 		}
 		fmt.Fprint(d.out, "\r\x1b[K"+b)

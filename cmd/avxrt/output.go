@@ -3,11 +3,37 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
+	"sync/atomic"
 	"unicode"
 
 	"github.com/spf13/cobra"
 )
+
+// dataOut is the standard output. It keeps the first error of a write, so that no verb ends well
+// whose data are not all there: on a full disk, say. It is safe for concurrent use if w is.
+type dataOut struct {
+	w    io.Writer
+	lost atomic.Pointer[error]
+}
+
+// Write implements io.Writer.
+func (d *dataOut) Write(p []byte) (int, error) {
+	n, err := d.w.Write(p)
+	if err != nil {
+		d.lost.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+// err returns the first error of a write.
+func (d *dataOut) err() error {
+	if err := d.lost.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // outputFlag adds -o to a verb that lists.
 func (a *app) outputFlag(cmd *cobra.Command) {

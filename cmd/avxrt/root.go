@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,8 @@ type usageError struct{ error }
 
 // execute runs the program and returns its exit code.
 func execute(ctx context.Context, args []string, s streams, lookup manifest.LookupEnv) int {
+	out := &dataOut{w: s.out}
+	s.out = out
 	a := &app{streams: s, lookup: lookup}
 	root := a.root()
 	root.SetArgs(manifestAsVerb(root, args))
@@ -59,7 +62,7 @@ func execute(ctx context.Context, args []string, s streams, lookup manifest.Look
 	root.SetErr(s.err)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		err = a.wrong
+		err = cmp.Or(a.wrong, out.err())
 	}
 	if err == nil {
 		return exitFine

@@ -52,6 +52,19 @@ func (a *app) withStore(dir string, acceptLoss bool, job func(*log.Log) error) (
 	return job(l)
 }
 
+// newFolder makes the folder of a store to be, unless it is there. done takes it away again if
+// nothing came into it because of an error.
+func newFolder(dir string) (done func(error), err error) {
+	if exists(dir) {
+		return func(error) {}, nil
+	}
+	return func(err error) {
+		if err != nil {
+			_ = os.Remove(dir) // it stays if there is something in it
+		}
+	}, os.MkdirAll(dir, 0o700)
+}
+
 func (a *app) verifyVerb() *cobra.Command {
 	var acceptLoss bool
 	var chain auditFlags
@@ -108,11 +121,23 @@ func (a *app) restoreVerb() *cobra.Command {
 		Long:    "Copy a backup into an empty or new data folder and check that its end is whole. The backup stays.",
 		Example: "  avxrt restore /backups/monday data",
 		Args:    args(cobra.ExactArgs(2)),
-		RunE: func(_ *cobra.Command, args []string) error {
-			if err := os.MkdirAll(args[1], 0o700); err != nil {
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			from := storeDir(args[0])
+			if !exists(filepath.Join(from, "HEAD")) {
+				return fmt.Errorf("%s holds no backup; name the folder that avxrt backup made", args[0])
+			}
+			// What is copied under the hands of a node need not be whole.
+			if pid, err := log.Holder(from); err != nil {
+				return err
+			} else if pid != 0 {
+				return fmt.Errorf("%s is no backup but the store that process %d has open; make a backup of it: avxrt backup", args[0], pid)
+			}
+			done, err := newFolder(args[1])
+			if err != nil {
 				return err
 			}
-			head, err := log.Restore(storeDir(args[0]), filepath.Join(args[1], "log"), log.Options{VerifyEvery: -1})
+			defer func() { done(err) }()
+			head, err := log.Restore(from, filepath.Join(args[1], "log"), log.Options{VerifyEvery: -1})
 			if err != nil {
 				return err
 			}
@@ -132,13 +157,15 @@ not be open in a node; fork a backup of a running one.`,
 		Example: "  avxrt backup /backups/now && avxrt fork /backups/now /tmp/yesterday --at 120000",
 		Args:    args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withStore(args[0], false, func(l *log.Log) error {
+			return a.withStore(args[0], false, func(l *log.Log) (err error) {
 				if !cmd.Flags().Changed("at") {
 					at = uint64(l.Head())
 				}
-				if err := os.MkdirAll(args[1], 0o700); err != nil {
+				done, err := newFolder(args[1])
+				if err != nil {
 					return err
 				}
+				defer func() { done(err) }()
 				got, err := l.Fork(cmd.Context(), filepath.Join(args[1], "log"), abi.Seq(at))
 				if err != nil {
 					return err

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"io"
-	"os"
 	"strings"
 	"unicode"
 
@@ -34,8 +33,8 @@ const (
 
 // room is how many letters a line of w has; 0 if w is no terminal or does not say.
 func room(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok {
+	f := fileOf(w)
+	if f == nil {
 		return 0
 	}
 	wide, _, err := term.GetSize(int(f.Fd()))
