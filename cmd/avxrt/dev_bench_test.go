@@ -20,11 +20,19 @@ import (
 	"github.com/avx-platform/avxrt/internal/client"
 )
 
-// saves are edits of a new project that mean something else each time: %d is their number.
-var saves = map[build.Language]struct{ file, old, new string }{
-	build.C:    {"main.c", `"big", 10`, `"big", 10%d`},
-	build.Rust: {"main.rs", "_ => 10,", "_ => 10%d,"},
-	build.Go:   {"main.go", "return 10\n", "return 10%d\n"},
+// save is an edit of a new project that means something else each time: %d is its number.
+type save struct {
+	lang           build.Language
+	args           []string // of avxrt new, besides the language
+	file, old, new string
+}
+
+var saves = map[string]save{
+	"c":              {build.C, nil, "main.c", `"big", 10`, `"big", 10%d`},
+	"rust":           {build.Rust, nil, "main.rs", "_ => 10,", "_ => 10%d,"},
+	"cargo":          {build.Rust, []string{"--cargo"}, "src/lib.rs", "_ => 10,", "_ => 10%d,"},
+	"go":             {build.Go, nil, "main.go", "return 10\n", "return 10%d\n"},
+	"assemblyscript": {build.AssemblyScript, nil, "assembly/index.ts", `"big", 10`, `"big", 10%d`},
 }
 
 var (
@@ -40,24 +48,39 @@ func BenchmarkDevSave(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, lang := range []build.Language{build.C, build.Rust, build.Go} {
-		b.Run("lang="+string(lang), func(b *testing.B) { devSave(b, program, lang) })
+	for _, name := range []string{"c", "rust", "cargo", "go", "assemblyscript"} {
+		b.Run("lang="+name, func(b *testing.B) { devSave(b, program, saves[name]) })
 	}
 }
 
-func devSave(b *testing.B, program string, lang build.Language) {
-	start := time.Now()
-	if _, err := build.Check(context.Background(), lang, ""); err != nil {
-		b.Skip(err)
-	}
-	check := time.Since(start)
-	top := b.TempDir()
-	create := exec.Command(program, "new", "fraud", "--lang", string(lang))
-	create.Dir = top
+// devProject makes the project of a row, and says how long the look for its toolchain takes.
+func devProject(b *testing.B, program, top string, edit save) (dir string, check time.Duration) {
+	b.Helper()
+	create := exec.Command(program, append([]string{"new", "fraud", "--lang", string(edit.lang)}, edit.args...)...)
+	create.Dir, dir = top, filepath.Join(top, "fraud")
 	if out, err := create.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
-	cmd := exec.Command(program, "dev", filepath.Join(top, "fraud"), "--port-file", filepath.Join(top, "port"))
+	if edit.lang == build.AssemblyScript { // the compiler of make wasm, as npm ci left it
+		packages, err := filepath.Abs("../../sdk/assemblyscript/node_modules")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := os.Symlink(packages, filepath.Join(dir, "node_modules")); err != nil {
+			b.Fatal(err)
+		}
+	}
+	start := time.Now()
+	if _, err := build.Check(context.Background(), edit.lang, dir); err != nil {
+		b.Skipf("%v (AssemblyScript's packages: npm ci --prefix sdk/assemblyscript)", err)
+	}
+	return dir, time.Since(start)
+}
+
+func devSave(b *testing.B, program string, edit save) {
+	top := b.TempDir()
+	dir, check := devProject(b, program, top, edit)
+	cmd := exec.Command(program, "dev", dir, "--port-file", filepath.Join(top, "port"))
 	cmd.Env = append(os.Environ(), "AVXRT_HTTP_LISTEN=127.0.0.1:0")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -72,8 +95,7 @@ func devSave(b *testing.B, program string, lang build.Language) {
 		_ = cmd.Wait()
 	}()
 	devHistory(b, filepath.Join(top, "port"))
-	edit := saves[lang]
-	path := filepath.Join(top, "fraud", edit.file)
+	path := filepath.Join(dir, edit.file)
 	source, err := os.ReadFile(path)
 	if err != nil || !strings.Contains(string(source), edit.old) {
 		b.Fatalf("%s has no %q: %v", path, edit.old, err)
