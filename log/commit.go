@@ -20,6 +20,7 @@ type Commit struct {
 	Reads        *Reads  // checked, if the subscriber has more than one lane
 	Fence        uint64  // as the run found it
 	Digest       string  // the module that ran
+	Strikes      int     // as [Cursor] has them
 
 	Emits       []abi.Event  // appended; their ids are the host's, so they pass no deduplication
 	Writes      []StateWrite // later ones win over earlier ones of the same key

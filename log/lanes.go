@@ -82,11 +82,24 @@ func (l *Log) SetLanes(ctx context.Context, subscriber string, n int, next abi.S
 			}
 			c := Cursor{Next: next, Fence: fence, Time: l.opts.now()}
 			if len(had) > 0 {
-				c.Digest = had[0].Digest
+				c.Digest, c.Strikes = had[0].Digest, strikesOfAll(had)
 			}
 			s.cursors[name] = c
 			_ = batch.Set(key, appendCursor(nil, c), nil)
 		}
 		return s.undo.add(batch, subscriber, s.next()-1, images)
 	}})
+}
+
+// strikesOfAll returns how many strikes all lanes have that are about to become others: where one
+// of them has fewer, or another module, that speaks for the module of the others, too.
+func strikesOfAll(lanes []Cursor) int {
+	fewest := lanes[0].Strikes
+	for _, c := range lanes[1:] {
+		if c.Digest != lanes[0].Digest {
+			return 0
+		}
+		fewest = min(fewest, c.Strikes)
+	}
+	return fewest
 }

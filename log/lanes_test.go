@@ -2,6 +2,7 @@ package log_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/avx-platform/avxrt/log"
@@ -85,4 +86,52 @@ func laneCursors(t *testing.T, l *log.Log) (at []int) {
 		at = append(at, int(c.Next))
 	}
 	return at
+}
+
+// TestStrikes: what a commit says of its module is known as long as the lanes are the same; where
+// they become others the fewest that one of them has count, and a reset forgets them.
+func TestStrikes(t *testing.T) {
+	l := open(t, t.TempDir(), log.Options{})
+	if _, err := l.Attach(ctx, log.Attachment{Subscriber: "s", Next: 1}); err != nil {
+		t.Fatal(err)
+	}
+	appendOK(t, l, log.Durable, event("a", "k", "1"), event("a", "k", "2"))
+	strike := func(lane, strikes int) {
+		t.Helper()
+		at, err := l.Cursor(log.LaneCursor("s", lane))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = l.Commit(ctx, &log.Commit{Subscriber: "s", Lane: lane, From: at.Next, To: at.Next, Fence: at.Fence, Digest: "d", Strikes: strikes}, log.Durable)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(want ...int) {
+		t.Helper()
+		lanes, err := l.Lanes("s")
+		var have []int
+		for _, c := range lanes {
+			have = append(have, c.Strikes)
+		}
+		if err != nil || !slices.Equal(have, want) {
+			t.Errorf("strikes %v, %v, want %v", have, err, want)
+		}
+	}
+	strike(0, 31)
+	want(31)
+	if err := l.SetLanes(ctx, "s", 2, 1); err != nil {
+		t.Fatal(err)
+	}
+	want(31, 31)
+	strike(1, 3)
+	if err := l.SetLanes(ctx, "s", 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	want(3)
+	strike(0, 31)
+	if _, err := l.Reset(ctx, log.Reset{Subscriber: "s", To: 1}); err != nil {
+		t.Fatal(err)
+	}
+	want(0)
 }

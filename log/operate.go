@@ -98,7 +98,7 @@ func (s *sequencer) reset(r Reset, batch *pebble.Batch) (abi.Seq, error) {
 	record.set(controlKey(nil, r.Subscriber), appendControl(nil, &control))
 	for lane := range lanes {
 		c := &lanes[lane]
-		c.Next, c.Fence, c.Time = r.To, c.Fence+1, control.Since
+		c.Next, c.Fence, c.Time, c.Strikes = r.To, c.Fence+1, control.Since, 0
 		record.set(cursorKey(nil, LaneCursor(r.Subscriber, lane)), appendCursor(nil, *c))
 	}
 	if err := record.finish(); err != nil {

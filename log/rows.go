@@ -14,6 +14,10 @@ type Cursor struct {
 	Fence  uint64    // raised by whoever moves the cursor by hand; a commit must know it
 	Digest string    // the module that committed last, "" if none did
 	Time   time.Time // of the last commit, to the nanosecond
+
+	// Strikes is how many events in a row before Next that module gave up because it trapped on
+	// them. The log keeps the number and does not act on it.
+	Strikes int
 }
 
 // DeadLetter is an event that a subscriber gave up. It points to the event in the log;
@@ -81,13 +85,20 @@ func appendCursor(b []byte, c Cursor) []byte {
 	b = binary.AppendUvarint(b, uint64(c.Next))
 	b = binary.AppendUvarint(b, c.Fence)
 	b = appendRowString(b, c.Digest)
-	return binary.AppendUvarint(b, uint64(c.Time.UnixNano()))
+	b = binary.AppendUvarint(b, uint64(c.Time.UnixNano()))
+	if c.Strikes != 0 { // it came later than the row
+		b = binary.AppendUvarint(b, uint64(c.Strikes))
+	}
+	return b
 }
 
 func decodeCursor(b []byte) (Cursor, error) {
 	r := newRowReader(b)
 	c := Cursor{Next: abi.Seq(r.num()), Fence: r.num(), Digest: r.str()}
 	c.Time = time.Unix(0, int64(r.num()))
+	if r.err == nil && len(r.b) > 0 {
+		c.Strikes = int(r.num())
+	}
 	return c, r.err
 }
 

@@ -196,7 +196,7 @@ func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 	if err != nil {
 		return err
 	}
-	cursor := Cursor{Next: c.To, Fence: c.Fence, Digest: c.Digest, Time: s.l.opts.now()}
+	cursor := Cursor{Next: c.To, Fence: c.Fence, Digest: c.Digest, Time: s.l.opts.now(), Strikes: c.Strikes}
 	if err := s.moveCursor(LaneCursor(c.Subscriber, c.Lane), cursor, r.images, batch); err != nil {
 		return err
 	}

@@ -54,6 +54,60 @@ func TestBrokenOverRestarts(t *testing.T) {
 	eventually(t, func() bool { return letters(r) == 2*charged })
 }
 
+// TestBrokenWithNothingKept: that a module is held to be broken is known after a restart also where
+// its policy keeps nothing of the events that it gave up, with partitions, and however much that
+// does not concern it lies between.
+func TestBrokenWithNothingKept(t *testing.T) {
+	for name, more := range map[string]string{
+		"one lane": "on_poison = \"skip\"\n", "two": "on_poison = \"skip\"\npartitions = 2\n",
+	} {
+		t.Run(name, func(t *testing.T) { brokenWithNothingKept(t, patient+more) })
+	}
+}
+
+func brokenWithNothingKept(t *testing.T, manifest string) {
+	dir := t.TempDir()
+	begin := func() *runtime.Runtime {
+		return openWith(t, runtime.Options{ManifestText: []byte(manifest), Dir: dir, Modules: probeModules(t)})
+	}
+	stopped := func(r *runtime.Runtime) (cursors []abi.Seq) {
+		t.Helper()
+		eventually(t, func() bool { st, err := r.Subscriber("probe"); return err == nil && st.State == runtime.StateStopped })
+		lanes, err := r.Store().Lanes("probe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range lanes {
+			cursors = append(cursors, c.Next)
+		}
+		return cursors
+	}
+	r := begin()
+	var events []abi.Event
+	for i := range 400 {
+		events = append(events, abi.Event{Topic: "do.this", Key: fmt.Sprint("k", i%20), Data: []byte("trap")}, abi.Event{Topic: "nobody.wants"})
+	}
+	if _, err := r.Publish(context.Background(), events, log.Durable); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { // all lanes are
+		lanes, err := r.Store().Lanes("probe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		st, err := r.Subscriber("probe")
+		return err == nil && st.Skipped == uint64(len(lanes)*(delivery.BreakAfter-1))
+	})
+	cursors := stopped(r)
+	for restart := 1; restart <= 2; restart++ {
+		stop(t, r)
+		r = begin()
+		if got := stopped(r); fmt.Sprint(got) != fmt.Sprint(cursors) {
+			t.Errorf("after restart %d the cursors are %v, want %v", restart, got, cursors)
+		}
+	}
+}
+
 // TestStoppedOverRestarts: a subscriber that stopped at an event stands there after a restart, too;
 // nothing behind it is handled, and nothing is given up.
 func TestStoppedOverRestarts(t *testing.T) {

@@ -216,7 +216,7 @@ func (r *Runtime) dropDetached(ctx context.Context, subscriber string, seqs []ab
 		return err
 	}
 	c := &log.Commit{
-		Subscriber: subscriber, From: at.Next, To: at.Next, Fence: at.Fence, Digest: at.Digest,
+		Subscriber: subscriber, From: at.Next, To: at.Next, Fence: at.Fence, Digest: at.Digest, Strikes: at.Strikes,
 		Dropped: rows, Parked: release(delivery.New(delivery.Policy{}, at.start(false)), seqs),
 	}
 	_, err = r.store.Commit(ctx, c, log.Durable)

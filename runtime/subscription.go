@@ -93,7 +93,9 @@ func newSubscription(c *crew, lane, lanes int, gen *generation, at position) *su
 	s.stamper = delivery.Stamper{Subscriber: s.name, Source: "/avxrt/" + s.nodeID()}
 	start := at.start(!r.store.Clean())
 	start.Passed = r.passedOver(gen, at)
-	start.Strikes = r.strikes(gen, at, lane, lanes)
+	if at.Digest == gen.module.Digest() {
+		start.Strikes = at.Strikes
+	}
 	s.machine = delivery.New(policy(gen.spec), start)
 	s.mu.status = SubscriberStatus{Name: s.name, Since: time.Now()}
 	s.publishStatus()
@@ -329,6 +331,7 @@ func (s *subscription) commit(c *log.Commit) ([]log.Receipt, error) {
 func (s *subscription) commitAs(c *log.Commit, d log.Durability) ([]log.Receipt, error) {
 	c.Subscriber, c.Lane, c.StateVersion = s.name, s.lane, s.version
 	c.From, c.Fence, c.Digest = s.stored, s.fence, s.gen.module.Digest()
+	c.Strikes = s.machine.Strikes()
 	receipts, err := s.r.store.Commit(context.Background(), c, d)
 	for (errors.Is(err, log.ErrDiskFull) || errors.Is(err, log.ErrBusy)) && !s.r.draining.Load() {
 		reason := err.Error()

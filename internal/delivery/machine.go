@@ -15,6 +15,7 @@ type Machine struct {
 	stopped string  // why nothing runs; "" if it does
 	suspect trial   // the event at the cursor, if it failed
 	earlier trial   // what suspect was when the last outcome came: a refused commit takes that outcome back
+	struck  int     // what strikes was then
 	before  abi.Seq // 0, or the event whose emits were in conflict: it must run alone
 	strikes int     // events in a row that trapped for good
 	faults  int     // runs in a row that failed without an event
@@ -114,6 +115,7 @@ type Order struct {
 // Begin returns what to do at time now (unix nanoseconds).
 func (m *Machine) Begin(now int64) Order {
 	m.active, m.latest = nil, nil
+	m.remember()
 	if m.stopped != "" {
 		return Order{}
 	}
@@ -231,10 +233,10 @@ type Verdict struct {
 // Finish takes the outcome of the last order and returns what to commit. The machine goes
 // on as if that commit succeeded.
 func (m *Machine) Finish(now int64, o Outcome) Verdict {
+	m.remember()
 	if o.Handled > 0 {
 		m.strikes, m.faults = 0, 0
 	}
-	m.earlier = m.suspect
 	var v Verdict
 	if m.active != nil {
 		m.turn = false
@@ -247,6 +249,9 @@ func (m *Machine) Finish(now int64, o Outcome) Verdict {
 	v.To = m.cursor
 	return v
 }
+
+// remember notes what a commit that is refused takes back, before an outcome changes it.
+func (m *Machine) remember() { m.earlier, m.struck = m.suspect, m.strikes }
 
 func (m *Machine) finishLog(now int64, o Outcome) Verdict {
 	m.wake, m.careful = 0, max(0, m.careful-o.Handled)
@@ -330,6 +335,7 @@ func (m *Machine) Condemned(now int64) (Verdict, bool) {
 		return Verdict{}, false
 	}
 	m.active = worst
+	m.remember()
 	worst.attempts-- // judge counts it
 	f := &Failure{Seq: worst.seq, Key: worst.key, Version: worst.version, Kind: Killed, Message: "the process ended while this event was handled"}
 	v := m.finishLine(now, Outcome{Reached: worst.seq, Failure: f})
@@ -353,6 +359,7 @@ func (m *Machine) moveTo(seq abi.Seq) {
 // event runs again without it, then it runs alone.
 func (m *Machine) Clash(now int64, held Start, f Failure) Verdict {
 	line, suspect := m.active, m.earlier
+	m.strikes = m.struck
 	m.load(held)
 	switch {
 	case line != nil:
@@ -386,6 +393,7 @@ func (m *Machine) Clash(now int64, held Start, f Failure) Verdict {
 // cursor that the store holds, so that the next start does not take it for one that ended the process.
 func (m *Machine) Refused(held Start) []ParkedChange {
 	suspect := m.earlier
+	m.strikes = m.struck
 	m.load(held)
 	if suspect.seq == m.cursor {
 		m.suspect = suspect
@@ -426,6 +434,10 @@ func (m *Machine) Cursor() abi.Seq { return m.cursor }
 
 // Stopped returns why nothing runs, "" if the subscription is alive.
 func (m *Machine) Stopped() string { return m.stopped }
+
+// Strikes returns how many events in a row trapped for good. It is written down with the cursor,
+// so that the next machine begins with it ([Start.Strikes]).
+func (m *Machine) Strikes() int { return m.strikes }
 
 // Retrying returns the event that waits for another attempt longest, 0 if there is none.
 func (m *Machine) Retrying() abi.Seq {
