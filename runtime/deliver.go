@@ -87,6 +87,7 @@ func (s *subscription) rest(ctx context.Context, at abi.Seq, wake int64) bool {
 	}
 	s.place.Rest()
 	s.buffers = runBuffers{} // else each subscriber keeps the events of its last run
+	s.quiet.Store(0)
 	s.sleep.Store(drowsy)
 	if announced := s.r.interest.announced.Load(); announced > uint64(at) {
 		s.sleep.Store(awake) // the follower may have looked before: what it announced may concern s
@@ -104,9 +105,11 @@ func (s *subscription) rest(ctx context.Context, at abi.Seq, wake int64) bool {
 		case <-s.stirred:
 		}
 	})
-	if passed := s.r.interest.passed.Load(); s.sleep.CompareAndSwap(asleep, awake) {
-		s.clear(passed) // nobody stirred it
+	quiet := s.r.interest.passed.Load()
+	if !s.sleep.CompareAndSwap(asleep, awake) { // somebody woke it, and said what was dealt with then
+		quiet = s.quiet.Load()
 	}
+	s.cleared = max(s.cleared, abi.Seq(quiet))
 	// A sweep that comes too late for this rest leaves a seq that the next one is beyond.
 	to := s.short(abi.Seq(s.skip.Swap(0)))
 	if to <= at {

@@ -24,7 +24,7 @@ func (g gap) event(node string, now int64) abi.Event {
 // gapFrom returns what left the log from seq on, where s does not know that it wanted nothing
 // of it; to is 0 if nothing did. before is where the run must end, or 0.
 func (s *subscription) gapFrom(seq, before abi.Seq) gap {
-	g := gap{max(seq, abi.Seq(s.cleared.Load())), s.r.store.First() - 1}
+	g := gap{max(seq, s.cleared), s.r.store.First() - 1}
 	if before != 0 {
 		g.to = min(g.to, before-1)
 	}
@@ -64,14 +64,4 @@ func (s *subscription) lostEvent(seq abi.Seq) *abi.Event {
 	}
 	ev := s.gap.event(s.stamper.Source, now())
 	return &ev
-}
-
-// clear notes that nothing below seq concerns s.
-func (s *subscription) clear(seq uint64) {
-	for {
-		known := s.cleared.Load()
-		if known >= seq || s.cleared.CompareAndSwap(known, seq) {
-			return
-		}
-	}
 }

@@ -139,12 +139,17 @@ const (
 	asleep              // to be woken; nothing below passed concerns it
 )
 
-// stir wakes s if it rests.
+// stir wakes s if it rests. Only the follower does. What it tells s, it tells before s can be
+// awake: once that is, it may take another generation, or be reset, and the word would be late.
+// A word for a sleep that ended by itself meanwhile is for the next one, and harmless: passed is not
+// above announced, and s does not fall asleep below that.
 func (s *subscription) stir() {
-	if s.sleep.CompareAndSwap(asleep, awake) {
-		s.clear(s.r.interest.passed.Load()) // the follower, who stirs, raises it afterwards
-		s.rouse()
-		return
+	if s.sleep.Load() == asleep {
+		s.quiet.Store(s.r.interest.passed.Load()) // it is raised afterwards
+		if s.sleep.CompareAndSwap(asleep, awake) {
+			s.rouse()
+			return
+		}
 	}
 	if s.sleep.Load() != awake && s.sleep.Swap(awake) != awake { // drowsy, or fallen asleep since
 		s.rouse()

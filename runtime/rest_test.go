@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	goruntime "runtime"
 	"testing"
 
 	"github.com/avx-platform/avxrt/internal/sandbox"
@@ -39,8 +40,8 @@ func TestDrowsy(t *testing.T) {
 		t.Errorf("a sweep made it %d and lets it skip to %d", s.sleep.Load(), s.skip.Load())
 	}
 	s.stir()
-	if s.sleep.Load() != awake || s.cleared.Load() != 0 || len(s.stirred) != 1 {
-		t.Errorf("it is %d, all below %d dealt with, stirred %d times", s.sleep.Load(), s.cleared.Load(), len(s.stirred))
+	if s.sleep.Load() != awake || s.cleared != 0 || s.quiet.Load() != 0 || len(s.stirred) != 1 {
+		t.Errorf("it is %d, all below %d dealt with, stirred %d times", s.sleep.Load(), s.cleared, len(s.stirred))
 	}
 
 	s.sleep.Store(asleep)
@@ -52,7 +53,34 @@ func TestDrowsy(t *testing.T) {
 		t.Errorf("with another generation offered, its cursor is %d", at)
 	}
 	s.stir()
-	if s.sleep.Load() != awake || s.cleared.Load() != 10 {
-		t.Errorf("it is %d, all below %d dealt with", s.sleep.Load(), s.cleared.Load())
+	if s.sleep.Load() != awake || s.quiet.Load() != 10 {
+		t.Errorf("it is %d, all below %d dealt with", s.sleep.Load(), s.quiet.Load())
+	}
+	if s.cleared != 0 {
+		t.Errorf("the follower wrote what is the subscription's own: %d", s.cleared)
+	}
+}
+
+// TestStirred: what did not concern a subscription while it was asleep is written down by itself,
+// before it can take another generation or be reset, which forget it.
+func TestStirred(t *testing.T) {
+	for name, wake := range map[string]func(*subscription){
+		"by the follower": (*subscription).stir,
+		"by a job":        func(s *subscription) { go func() { _ = s.do(t.Context(), func() error { return nil }) }() },
+	} {
+		s := resting()
+		s.r.interest.announced.Store(5)
+		s.r.interest.passed.Store(5)
+		done := make(chan bool)
+		go func() { done <- s.rest(t.Context(), 5, 0) }()
+		for s.sleep.Load() != asleep {
+			goruntime.Gosched()
+		}
+		s.r.interest.announced.Store(10)
+		s.r.interest.passed.Store(10)
+		wake(s)
+		if !<-done || s.sleep.Load() != awake || s.cleared != 10 {
+			t.Errorf("%s: it is %d, all below %d dealt with", name, s.sleep.Load(), s.cleared)
+		}
 	}
 }

@@ -74,5 +74,5 @@ func (l *lastPerTopic) choose(ctx context.Context, store *log.Log, gen *generati
 // began with the last event of each topic, and what concerned it while it was asleep.
 func (s *subscription) moved() {
 	s.start = lastPerTopic{}
-	s.cleared.Store(0)
+	s.cleared = 0
 }

@@ -64,7 +64,8 @@ type subscription struct {
 	stirred chan struct{}                       // ends that wait
 	skip    atomic.Uint64                       // a seq up to which it has nothing to read, see sweep
 	behind  probe                               // the first event that it has yet to handle, see lag
-	cleared atomic.Uint64                       // a seq below which nothing concerned it while it was asleep, see gapFrom
+	quiet   atomic.Uint64                       // where the follower was when it woke it: nothing below concerned it in this sleep; 0 where another did
+	cleared abi.Seq                             // a seq below which nothing concerned it while it was asleep, see gapFrom
 
 	mu struct {
 		sync.Mutex
@@ -200,7 +201,7 @@ func (s *subscription) take() bool {
 	if next != nil {
 		s.discard()
 		s.closeReader()
-		s.cleared.Store(0) // for its topics, which may be others
+		s.cleared = 0 // for its topics, which may be others
 		s.machine.Adopt(policy(next.spec))
 		s.publishStatus()
 		s.r.opts.Logger.Info("new generation in service", "subscriber", s.name, "generation", next.number,
