@@ -136,9 +136,13 @@ func (m *move) add(s Span) {
 	}
 }
 
-// waits adds what of a blocked key waits from one seq to below another.
+// waits adds what of a blocked key waits from one seq to below another. An event that is held is
+// none of that: it is a dead letter, whose row tells what becomes of its emits until it is handled.
 func (m *move) waits(p *Parked, from, below abi.Seq) {
 	from = max(from, p.First)
+	if p.Held {
+		from = max(from, p.First+1)
+	}
 	if p.Key == "" {
 		below = min(below, p.First+1)
 	}

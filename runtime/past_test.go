@@ -135,9 +135,9 @@ func (s *resets) handle(lane int) bool {
 	s.check(err)
 	c := &log.Commit{To: ev.Seq + 1}
 	if partition(ev.Key, ev.Seq, s.lanes) == lane && (ev.Key == "" || blockedAt(at, &ev) == nil) {
-		if s.run(c, at, &ev) {
-			s.say("block %d %q", ev.Seq, ev.Key)
-			c.Parked = []log.ParkedChange{{Parked: log.Parked{Key: ev.Key, First: ev.Seq, Version: ev.Version, Attempts: 1}}}
+		if waits, held := s.run(c, at, &ev); waits {
+			s.say("block %d %q, held %v", ev.Seq, ev.Key, held)
+			c.Parked = []log.ParkedChange{{Parked: log.Parked{Key: ev.Key, First: ev.Seq, Version: ev.Version, Attempts: 1, Held: held}}}
 		}
 	}
 	s.commit(lane, at, c)
@@ -147,6 +147,9 @@ func (s *resets) handle(lane int) bool {
 // handleBlocked runs the first event that waits behind a blocked key.
 func (s *resets) handleBlocked(lane int, at position) {
 	p := at.parked[s.rng.IntN(len(at.parked))]
+	if p.Held {
+		return
+	}
 	c := &log.Commit{To: at.Next, Parked: []log.ParkedChange{{Parked: p}}}
 	row := &c.Parked[0]
 	for seq := p.First; ; seq++ {
@@ -159,8 +162,11 @@ func (s *resets) handleBlocked(lane int, at position) {
 		if ev.Key != p.Key {
 			continue
 		}
-		if s.run(c, at, &ev) {
+		if waits, held := s.run(c, at, &ev); waits && !held {
 			return // it waits on
+		} else if held {
+			row.First, row.Version, row.Held = ev.Seq, ev.Version, true
+			break
 		}
 		if row.First, row.Version = ev.Seq+1, ev.Version+1; p.Key == "" {
 			row.Parked, row.Gone = p, true
@@ -170,8 +176,9 @@ func (s *resets) handleBlocked(lane int, at position) {
 	s.commit(lane, at, c)
 }
 
-// run handles ev: it succeeds, is given up, or, where it says so, waits.
-func (s *resets) run(c *log.Commit, at position, ev *abi.Event) (waits bool) {
+// run handles ev: it succeeds, is given up, or, where it says so, waits; held is one that is given
+// up and whose key waits for an operator.
+func (s *resets) run(c *log.Commit, at position, ev *abi.Event) (waits, held bool) {
 	switch n := s.rng.IntN(10); {
 	case s.calm || n < 6:
 		e := at.past.emission(ev)
@@ -181,10 +188,24 @@ func (s *resets) run(c *log.Commit, at position, ev *abi.Event) (waits bool) {
 		e := at.past.emission(ev)
 		s.say("give up %d %+v", ev.Seq, e)
 		c.DeadLetters = []log.DeadLetter{{Seq: ev.Seq, Reason: "trap", LetterMore: log.LetterMore{Replayed: e.dropped, Run: e.run}}}
+		held = n == 7
+		return held, held
 	default:
-		return true
+		return true, false
 	}
-	return false
+	return false, false
+}
+
+// released returns the row of the key that is held at the event, which is dealt with.
+func released(at position, ev *abi.Event) (rows []log.ParkedChange) {
+	if p := blockedAt(at, ev); p != nil && p.Held && p.First == ev.Seq {
+		free := log.Parked{Key: p.Key, First: p.First + 1, Version: p.Version + 1}
+		if p.Key == "" {
+			free = *p
+		}
+		rows = append(rows, log.ParkedChange{Parked: free, Gone: p.Key == ""})
+	}
+	return rows
 }
 
 func (s *resets) emit(seq abi.Seq, e emission) {
@@ -214,12 +235,12 @@ func (s *resets) redrive() bool {
 		s.check(err)
 		lane := partition(ev.Key, ev.Seq, s.lanes)
 		at := s.place(lane)
-		if p := blockedAt(at, &ev); ev.Seq >= at.Next || p != nil && p.First <= ev.Seq {
+		if p := blockedAt(at, &ev); ev.Seq >= at.Next || p != nil && p.First <= ev.Seq && !(p.Held && p.First == ev.Seq) {
 			continue
 		}
 		s.say("redrive")
 		s.emit(d.Seq, emissionOf(&d.LetterMore))
-		s.commit(lane, at, &log.Commit{To: at.Next, Settled: []abi.Seq{d.Seq}})
+		s.commit(lane, at, &log.Commit{To: at.Next, Settled: []abi.Seq{d.Seq}, Parked: released(at, &ev)})
 		return true
 	}
 	return false
@@ -250,8 +271,11 @@ func (s *resets) drop() {
 	}
 	d := letters[s.rng.IntN(len(letters))]
 	s.say("drop %d", d.Seq)
-	at := s.place(0)
-	s.commit(0, at, &log.Commit{To: at.Next, Dropped: []log.DeadLetter{d}})
+	ev, err := s.r.store.Event(d.Seq)
+	s.check(err)
+	lane := partition(ev.Key, ev.Seq, s.lanes)
+	at := s.place(lane)
+	s.commit(lane, at, &log.Commit{To: at.Next, Dropped: []log.DeadLetter{d}, Parked: released(at, &ev)})
 }
 
 // finish reads everything again and lets all of it succeed.
