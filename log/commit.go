@@ -25,7 +25,7 @@ type Commit struct {
 	Emits       []abi.Event  // appended; their ids are the host's, so they pass no deduplication
 	Writes      []StateWrite // later ones win over earlier ones of the same key
 	DeadLetters []DeadLetter
-	Settled     []abi.Seq      // dead letters that are dealt with: they leave
+	Settled     []abi.Seq      // dead letters that are dealt with: they leave, and come back with a state version that is kept
 	Dropped     []DeadLetter   // that an operator wants no more: they leave, and it is remembered what they were
 	Parked      []ParkedChange // keys that it blocks or frees
 	Timers      []TimerChange  // that it sets or cancels, in order
@@ -83,9 +83,15 @@ func (l *Log) commitImages(c *Commit) (images []byte, err error) {
 	}
 	for i := 0; err == nil && i < len(c.Settled); i++ {
 		images, err = l.letterImages(images, c.Subscriber, c.Settled[i])
+		if err == nil {
+			images, err = l.letterImages(images, keptLetters(c.Subscriber), c.Settled[i])
+		}
 	}
 	for i := 0; err == nil && i < len(c.Dropped); i++ {
 		images, err = l.letterImages(images, c.Subscriber, c.Dropped[i].Seq)
+		if err == nil {
+			images, err = l.letterImages(images, keptLetters(c.Subscriber), c.Dropped[i].Seq)
+		}
 	}
 	for i := 0; err == nil && i < len(c.Parked); i++ {
 		images, err = appendImage(images, l.db, parkedKey(nil, c.Subscriber, &c.Parked[i].Parked))

@@ -99,8 +99,11 @@ func (l *Log) letterImages(images []byte, subscriber string, seq abi.Seq) ([]byt
 	return appendImage(images, l.db, letterMoreKey(nil, subscriber, seq))
 }
 
-// stageLetters writes and takes out the dead letters of a commit.
-func stageLetters(c *Commit, batch *pebble.Batch) {
+// stageLetters writes and takes out the dead letters of a commit; kept are those to be remembered.
+func stageLetters(c *Commit, kept []DeadLetter, batch *pebble.Batch) {
+	for i := range kept {
+		setLetter(batch, keptLetters(c.Subscriber), &kept[i])
+	}
 	for _, seq := range c.Settled {
 		_ = batch.Delete(deadLetterKey(nil, c.Subscriber, seq), nil)
 		_ = batch.Delete(letterMoreKey(nil, c.Subscriber, seq), nil)
@@ -110,16 +113,55 @@ func stageLetters(c *Commit, batch *pebble.Batch) {
 		more := LetterMore{Run: d.Run, Replayed: d.Replayed, Newer: d.Newer, Dropped: true}
 		_ = batch.Delete(deadLetterKey(nil, c.Subscriber, d.Seq), nil)
 		_ = batch.Set(letterMoreKey(nil, c.Subscriber, d.Seq), appendLetterMore(nil, &more), nil)
+		_ = batch.Delete(deadLetterKey(nil, keptLetters(c.Subscriber), d.Seq), nil)
+		_ = batch.Delete(letterMoreKey(nil, keptLetters(c.Subscriber), d.Seq), nil)
 	}
 	for i := range c.DeadLetters {
-		d := &c.DeadLetters[i]
-		_ = batch.Set(deadLetterKey(nil, c.Subscriber, d.Seq), appendDeadLetter(nil, d), nil)
-		if d.LetterMore.empty() {
-			_ = batch.Delete(letterMoreKey(nil, c.Subscriber, d.Seq), nil)
-		} else {
-			_ = batch.Set(letterMoreKey(nil, c.Subscriber, d.Seq), appendLetterMore(nil, &d.LetterMore), nil)
+		setLetter(batch, c.Subscriber, &c.DeadLetters[i])
+	}
+}
+
+// setLetter writes both rows of a dead letter.
+func setLetter(batch *pebble.Batch, name string, d *DeadLetter) {
+	_ = batch.Set(deadLetterKey(nil, name, d.Seq), appendDeadLetter(nil, d), nil)
+	if d.LetterMore.empty() {
+		_ = batch.Delete(letterMoreKey(nil, name, d.Seq), nil)
+	} else {
+		_ = batch.Set(letterMoreKey(nil, name, d.Seq), appendLetterMore(nil, &d.LetterMore), nil)
+	}
+}
+
+// keptLetters is the name under which the dead letters of a subscriber are remembered that are the
+// kept state version's, and that the present one has handled: should the kept one come back, its
+// state does not have them, and they are dead letters again. They are rows like other letters'
+// because all that holds for those (copies of events that leave the log, erasure) holds for them.
+func keptLetters(subscriber string) string { return subscriber + laneMark + "kept" }
+
+// lettersToKeep returns the dead letters that a commit settles and that are to be remembered.
+func (l *Log) lettersToKeep(c *Commit) (kept []DeadLetter, err error) {
+	if len(c.Settled) == 0 {
+		return nil, nil
+	}
+	v, err := l.Versions(c.Subscriber)
+	if err != nil || v.Kept == 0 {
+		return nil, err
+	}
+	for _, seq := range c.Settled {
+		if seq >= v.KeptAt {
+			continue // it will come to it
+		}
+		err := l.DeadLetters(c.Subscriber, seq-1, func(d DeadLetter) bool {
+			if d.Seq == seq && !d.Newer {
+				d.Replayed = true // what it emitted is in the log now
+				kept = append(kept, d)
+			}
+			return false
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
+	return kept, nil
 }
 
 // DeadLetters calls fn for the dead letters of a subscriber whose seq is above after, in
@@ -219,12 +261,28 @@ func (c *change) lettersSince(subscriber string) {
 }
 
 // leaveLetters takes out what only the present version gave up, or an operator dropped of that:
-// the one that is kept comes back, which has handled it.
+// the one that is kept comes back, which has handled it. What that one gave up and the present one
+// handled are dead letters again.
 func (c *change) leaveLetters(subscriber string) {
 	c.newerLetters(subscriber, func(seq abi.Seq, _ LetterMore) {
 		c.remove(deadLetterKey(nil, subscriber, seq))
 		c.remove(letterMoreKey(nil, subscriber, seq))
 	})
+	err := c.s.l.DeadLetters(keptLetters(subscriber), 0, func(d DeadLetter) bool {
+		c.set(deadLetterKey(nil, subscriber, d.Seq), appendDeadLetter(nil, &d))
+		c.set(letterMoreKey(nil, subscriber, d.Seq), appendLetterMore(nil, &d.LetterMore))
+		return c.err == nil
+	})
+	if c.err == nil {
+		c.err = err
+	}
+	c.forgetLetters(subscriber)
+}
+
+// forgetLetters takes out what is remembered of the kept version's dead letters: it is kept no more.
+func (c *change) forgetLetters(subscriber string) {
+	c.removeAll(named(nil, spaceDeadLetter, keptLetters(subscriber)))
+	c.removeAll(named(nil, spaceLetterMore, keptLetters(subscriber)))
 }
 
 func (c *change) newerLetters(subscriber string, fn func(seq abi.Seq, more LetterMore)) {

@@ -286,7 +286,7 @@ func (s *sequencer) drop(subscriber string, batch *pebble.Batch) (d Dropped, err
 			d.BlockedKeys = n
 		}
 	}
-	record.remove(startKey(subscriber))
+	record.forgetLetters(subscriber)
 	record.set(controlKey(nil, subscriber), appendControl(nil, &control))
 	if err := record.finish(); err != nil {
 		return d, err

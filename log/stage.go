@@ -196,6 +196,10 @@ func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 	if err != nil {
 		return err
 	}
+	kept, err := s.l.lettersToKeep(c)
+	if err != nil {
+		return err
+	}
 	cursor := Cursor{Next: c.To, Fence: c.Fence, Digest: c.Digest, Time: s.l.opts.now(), Strikes: c.Strikes}
 	if err := s.moveCursor(LaneCursor(c.Subscriber, c.Lane), cursor, r.images, batch); err != nil {
 		return err
@@ -209,7 +213,7 @@ func (s *sequencer) stageCommit(r *request, batch *pebble.Batch) error {
 			_ = batch.Set(key, w.Value, nil)
 		}
 	}
-	stageLetters(c, batch)
+	stageLetters(c, kept, batch)
 	stageParked(c, batch)
 	s.stageTimers(c.Subscriber, &timers, batch)
 	if w := s.writes[c.Subscriber]; w != nil {

@@ -329,6 +329,7 @@ func (s *sequencer) switchState(w *StateSwitch, batch *pebble.Batch) error {
 	}
 	if v.Kept != 0 {
 		record.removeAll(statePrefix(nil, w.Subscriber, v.Kept))
+		record.forgetLetters(w.Subscriber)
 	}
 	next := Versions{Serving: w.Build.Version, Began: v.Began, Kept: v.Serving, KeptAt: w.At, KeptParked: parked}
 	record.set(versionKey(w.Subscriber), appendVersions(nil, &next))
@@ -434,6 +435,7 @@ func (l *Log) DropKept(ctx context.Context, subscriber string) (version uint32, 
 		}
 		record := &change{s: s, owner: subscriber, batch: batch}
 		version, keys = v.Kept, record.removeAll(statePrefix(nil, subscriber, v.Kept))
+		record.forgetLetters(subscriber)
 		record.set(versionKey(subscriber), appendVersions(nil, &Versions{Serving: v.Serving, Began: v.Began}))
 		return record.finish()
 	}})

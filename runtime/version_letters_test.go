@@ -111,6 +111,90 @@ func TestRollBackTakesLettersAlong(t *testing.T) {
 	}
 }
 
+// redriveOne runs version 2 on the only dead letter there is.
+func (v *versionSite) redriveOne(want string) {
+	v.t.Helper()
+	letters, err := v.r.DeadLetters(context.Background(), "tally", 0, 2)
+	if err != nil || len(letters) != 1 {
+		v.t.Fatalf("%d dead letters, %v, want one", len(letters), err)
+	}
+	out, err := v.r.Redrive(context.Background(), "tally", letters[0].Seq, runtime.RedriveOptions{Module: tally(v.t, "tally2")})
+	if got := fmt.Sprint(out.Outcome, " ", len(out.Emits), " emitted, ", out.Dropped, " dropped"); err != nil || got != want {
+		v.t.Errorf("redrive: %s, %v, want %s", got, err, want)
+	}
+}
+
+// TestRollBackBringsLettersBack: a dead letter that the newer version handled, by hand or in a
+// replay, is one again where the older one comes back, whose state does not have it; what it emitted
+// is not appended again. One that an operator dropped meanwhile stays away.
+func TestRollBackBringsLettersBack(t *testing.T) {
+	for name, meanwhile := range map[string]func(v *versionSite) (letters string){
+		"redrive": func(v *versionSite) string {
+			v.redriveOne("done 1 emitted, 0 dropped")
+			return "a: attempts later; "
+		},
+		"redrive and restart": func(v *versionSite) string {
+			v.redriveOne("done 1 emitted, 0 dropped")
+			stop(v.t, v.r)
+			v.start()
+			return "a: attempts later; "
+		},
+		"replay": func(v *versionSite) string {
+			v.replay(runtime.ResetOptions{EmptyState: true})
+			return "a: attempts later; "
+		},
+		"redrive, and the event leaves": func(v *versionSite) string {
+			v.redriveOne("done 1 emitted, 0 dropped")
+			trim(v.t, v.r, 4)
+			return "a: attempts later; "
+		},
+		"drop": func(v *versionSite) string {
+			if n, err := v.r.DropDeadLetters(context.Background(), "tally", runtime.LetterFilter{}); err != nil || len(n) != 1 {
+				v.t.Errorf("drop: %v, %v", n, err)
+			}
+			return ""
+		},
+		"the version before is dropped": func(v *versionSite) string {
+			v.redriveOne("done 1 emitted, 0 dropped")
+			if _, _, err := v.r.DropKeptState(context.Background(), "tally"); err != nil {
+				v.t.Error(err)
+			}
+			return ""
+		},
+	} {
+		for _, extra := range []string{"", "partitions = 3"} {
+			t.Run(name+" "+extra, func(t *testing.T) {
+				v := newVersionSite(t, extra)
+				v.send("a", "1")
+				v.send("a", "99") // version 1 fails it
+				v.send("b", "5")
+				v.settled()
+				v.wantLetters("before", "a: attempts later; ")
+				v.change(2, "tally2")
+				want := meanwhile(v)
+				v.settled()
+				if name == "the version before is dropped" {
+					v.change(3, "tally2+1") // keeps version 2, which has handled it
+					v.wantLetters("of version 3", want)
+					return
+				}
+				v.rollback()
+				v.settled()
+				v.wantLetters("after the roll back", want)
+				v.wantState("after the roll back", "n/a=1 n/b=5 ")
+				if want == "" {
+					return
+				}
+				v.redriveOne("done 0 emitted, 1 dropped")
+				v.wantLetters("at the end", "")
+				if name != "redrive, and the event leaves" {
+					v.once(3)
+				}
+			})
+		}
+	}
+}
+
 func (v *versionSite) replay(opts runtime.ResetOptions) {
 	v.t.Helper()
 	v.settled()
