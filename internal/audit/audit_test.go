@@ -6,10 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,14 +40,25 @@ config = { checkpoint = "10" }
 
 var ctx = context.Background()
 
-// audited makes a store with 12 events in one chunk, which audit saw, and as the thirteenth
-// the checkpoint behind the tenth.
-func audited(t *testing.T) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	r, err := runtime.Open(runtime.Options{ManifestText: []byte(manifest), Dir: dir, Modules: plugins.FS})
+// template is the store that audited copies: a node compiles and runs audit once for all tests.
+var template string
+
+func TestMain(m *testing.M) {
+	var err error
+	if template, err = os.MkdirTemp("", "avxrt-audit-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(template)
+	os.Exit(code)
+}
+
+// auditOnce lets a node run audit on the template.
+var auditOnce = sync.OnceValue(func() error {
+	r, err := runtime.Open(runtime.Options{ManifestText: []byte(manifest), Dir: template, Modules: plugins.FS})
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	runs, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
@@ -56,25 +70,31 @@ func audited(t *testing.T) (dir string) {
 			Data: []byte(fmt.Sprintf(`{"to":"ann","cents":%d}`, 10000+i)),
 		})
 	}
-	if _, err := r.Publish(ctx, events, log.Durable); err != nil {
-		t.Fatal(err)
-	}
+	_, err = r.Publish(ctx, events, log.Durable)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for {
+	for err == nil {
 		if s, _ := r.Subscriber("audit"); s.Handled >= 12 && s.LagEvents == 0 {
 			break
 		}
 		<-tick.C
 	}
 	cancel()
-	if err := <-done; err != nil {
+	return errors.Join(err, <-done, r.Close())
+})
+
+// audited returns a store with 12 events in one chunk, which audit saw, and as the thirteenth
+// the checkpoint behind the tenth.
+func audited(t *testing.T) (dir string) {
+	t.Helper()
+	if err := auditOnce(); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Close(); err != nil {
+	dir = filepath.Join(t.TempDir(), "log")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(template, "data", "log"))); err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, "data", "log")
+	return dir
 }
 
 // withLog opens the store for a job.

@@ -39,7 +39,11 @@ func nothingLeft(t *testing.T, e *sandbox.Engine) {
 // those that ran last. What an owner gets done does not depend on it, and in the end nothing
 // is left. A pool without a bound shows that the check of the bound can fail.
 func TestPoolOfThousands(t *testing.T) {
-	const owners, bound = 3000, 8 << 20
+	const bound = 8 << 20
+	owners := 3000
+	if raceEnabled {
+		owners = 1000 // it is one goroutine; TestPoolTogether has many
+	}
 	for name, limit := range map[string]int64{"bound": bound, "planted breach": 1 << 40} {
 		t.Run(name, func(t *testing.T) {
 			e := newEngine(t)
@@ -107,6 +111,10 @@ func (o *oldestFirst) shrink() {
 
 // TestPool compares a pool with that over random uses of guests of different sizes.
 func TestPool(t *testing.T) {
+	steps := 1500
+	if raceEnabled {
+		steps = 400 // as in TestPoolOfThousands
+	}
 	e := newEngine(t)
 	modules := []*sandbox.Module{load(t, e, probe), hostileModule(t, e, "many-references"), hostileModule(t, e, "globals")}
 	r := rand.New(rand.NewPCG(1, 2))
@@ -115,7 +123,7 @@ func TestPool(t *testing.T) {
 	for n := range places {
 		places[n] = pool.Place()
 	}
-	for step := range 1500 {
+	for step := range steps {
 		n := r.IntN(len(places))
 		switch r.IntN(12) {
 		case 0:
