@@ -87,11 +87,16 @@ func start(t *testing.T, manifest, data string) *node {
 // until polls a condition of another process.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
+	untilEach(t, time.Millisecond, what, ok)
+}
+
+func untilEach(t *testing.T, pause time.Duration, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
-	for deadline := time.Now().Add(time.Minute); !ok(); <-tick.C {
+	for deadline := time.Now().Add(3 * time.Minute); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within a minute: %s", what)
+			t.Fatalf("not within three minutes: %s", what)
 		}
 	}
 }
@@ -118,7 +123,7 @@ func (n *node) drain(t *testing.T) {
 func (n *node) idle(t *testing.T) []wire.Subscriber {
 	t.Helper()
 	var subs []wire.Subscriber
-	until(t, "nobody lags", func() bool {
+	untilEach(t, 10*time.Millisecond, "nobody lags", func() bool { // which takes the node some work to say
 		var err error
 		if subs, err = n.client.Subscribers(context.Background()); err != nil {
 			t.Fatalf("%v\n%s", err, n.stderr)
