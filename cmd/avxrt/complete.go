@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,18 +40,36 @@ func completionVerb(root *cobra.Command) {
 }
 
 // completeAll lets shells complete the names of subscribers, from the node that runs, and the
-// values of -o, for every verb below root.
+// values of flags that have a few, for every verb below root.
 func (a *app) completeAll(root *cobra.Command) {
 	for _, c := range root.Commands() {
 		a.completeAll(c)
 		if words := strings.Fields(c.Use); len(words) > 1 && strings.Trim(words[1], "[]") == "NAME" && c.ValidArgsFunction == nil && c.Name() != "new" {
 			c.ValidArgsFunction = a.completeSubscriber
 		}
-		if f := c.Flags().Lookup("output"); f != nil {
-			values := strings.FieldsFunc(strings.ReplaceAll(f.Usage, " or ", " "), func(r rune) bool { return r == ' ' || r == ',' })
-			_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+		for _, name := range []string{"output", "lang", "log-level", "reason"} {
+			if f := c.Flags().Lookup(name); f != nil {
+				_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(wordsOf(f.Usage), cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+			}
 		}
 	}
+}
+
+// wordsOf returns the values that the usage of a flag lists, as "a, b or c" behind the colon if it
+// has one; none where it lists nothing.
+func wordsOf(usage string) []string {
+	if _, list, ok := strings.Cut(usage, ": "); ok && strings.Contains(list, " or ") {
+		usage = list
+	}
+	usage, _, _ = strings.Cut(usage, " (")
+	if !strings.Contains(usage, " or ") {
+		return nil
+	}
+	words := strings.Split(strings.ReplaceAll(usage, " or ", ", "), ", ")
+	if slices.ContainsFunc(words, func(w string) bool { return strings.ContainsAny(w, " ;") }) {
+		return nil
+	}
+	return words
 }
 
 // completeSubscriber gives the names of the node's subscribers for a first argument.

@@ -42,6 +42,9 @@ use. Blocks about builds go to standard output, the node's log to standard error
 			if len(args) > 0 {
 				dir = args[0]
 			}
+			if filepath.Base(dir) == "avxrt.toml" { // the other verbs take the manifest itself
+				dir = filepath.Dir(dir)
+			}
 			if f.replay < 0 {
 				return &usageError{fmt.Errorf("--replay %d: use 0 or more events", f.replay)}
 			}
@@ -61,7 +64,7 @@ func (a *app) dev(ctx context.Context, dir string, f devFlags) error {
 		return err
 	}
 	if !exists(path) {
-		return fmt.Errorf("there is no %s; avxrt new NAME --lang LANGUAGE makes a project", path)
+		return &manifest.Error{File: path, Reason: "does not exist", Hint: "name the folder that has it, or make a project: avxrt new NAME --lang LANGUAGE"}
 	}
 	if err := manifest.CheckEnviron(os.Environ()); err != nil {
 		return err

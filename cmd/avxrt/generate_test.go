@@ -89,6 +89,12 @@ func TestManPages(t *testing.T) {
 			}
 		}
 	}
+	if page, _ := os.ReadFile(filepath.Join(dir, "avxrt-version.1")); strings.Contains(string(page), "server") {
+		t.Error("avxrt version has the address of a node, which it does not ask")
+	}
+	if page, _ := os.ReadFile(filepath.Join(dir, "avxrt.1")); !strings.Contains(string(page), "4 the manifest is wrong, 70 a guest") {
+		t.Errorf("avxrt.1 does not have every exit code")
+	}
 	if pages, _ := os.ReadDir(dir); len(pages) != len(all) {
 		t.Errorf("%d pages of %d verbs", len(pages), len(all))
 	}

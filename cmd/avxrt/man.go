@@ -46,12 +46,14 @@ func manText(c *cobra.Command) string {
 	}
 	manVerbs(&b, c)
 	manFlags(&b, "OPTIONS", c.NonInheritedFlags())
-	manFlags(&b, "COMMON OPTIONS", c.InheritedFlags())
+	if talks(c) {
+		manFlags(&b, "COMMON OPTIONS", c.InheritedFlags())
+	}
 	if c.Example != "" {
 		fmt.Fprintf(&b, ".SH EXAMPLES\n.nf\n%s\n.fi\n", roff(c.Example))
 	}
 	if !c.HasParent() {
-		b.WriteString(".SH EXIT STATUS\n0 fine, 1 failed, 2 wrong call, 4 invalid manifest, 75 try again\n" +
+		b.WriteString(".SH EXIT STATUS\n" + exitCodes + "\n" +
 			".SH ENVIRONMENT\nAVXRT_SERVER is the address of the node. AVXRT_<SECTION>_<KEY> sets a key of the manifest. NO_COLOR is respected.\n")
 	}
 	var also []string

@@ -22,6 +22,8 @@ import (
 )
 
 // Exit codes; README lists them.
+const exitCodes = "0 fine, 1 failed, 2 wrong call, 4 the manifest is wrong, 70 a guest could not be stopped, 75 try again"
+
 const (
 	exitFine     = 0
 	exitFailed   = 1

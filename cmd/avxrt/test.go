@@ -66,6 +66,11 @@ func (a *app) test(ctx context.Context, args []string, f testFlags) (err error) 
 	if err != nil {
 		return &usageError{fmt.Errorf("--run: %v", err)}
 	}
+	for _, arg := range args {
+		if strings.HasSuffix(arg, ".wasm") {
+			return &usageError{fmt.Errorf("%s is a module; its cases are run by avxrt test, other cases with it by avxrt test --module %s, see avxrt test --help", printable(arg), printable(arg))}
+		}
+	}
 	if len(args) == 0 {
 		args = []string{"./..."}
 	}

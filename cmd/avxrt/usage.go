@@ -77,6 +77,9 @@ func usage(w io.Writer, cmd *cobra.Command) {
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "\nMore about one of them: %s VERB --help\n", cmd.CommandPath())
 	}
+	if !cmd.HasParent() {
+		fmt.Fprintf(w, "Exit codes: %s\n", exitCodes)
+	}
 }
 
 // verbList prints the verbs below one, those of the program by shelves.

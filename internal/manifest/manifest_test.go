@@ -137,6 +137,13 @@ func TestLoadWantsAFile(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	project := t.TempDir()
+	if err := os.WriteFile(filepath.Join(project, "avxrt.toml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := manifest.Load(project, nil); err == nil || !strings.HasSuffix(err.Error(), "is not a regular file; did you mean "+filepath.Join(project, "avxrt.toml")+"?") {
+		t.Errorf("a folder with a manifest: %v", err)
+	}
 	for path, want := range map[string]string{dir: "not a regular file", link: "symbolic link", pipe: "not a regular file", dir + "/none": "does not exist"} {
 		if _, err := manifest.Load(path, none); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", path, err, want)

@@ -25,7 +25,11 @@ func Load(path string, env LookupEnv) (*Manifest, error) {
 	}
 	text, err := readFile(absolute)
 	if err != nil {
-		return nil, &Error{File: path, Reason: err.Error(), Hint: "name the manifest as the argument, or make a project: avxrt new NAME --lang LANGUAGE"}
+		hint := "name the manifest as the argument, or make a project: avxrt new NAME --lang LANGUAGE"
+		if inner := filepath.Join(path, "avxrt.toml"); isFile(inner) {
+			hint = "did you mean " + inner + "?"
+		}
+		return nil, &Error{File: path, Reason: err.Error(), Hint: hint}
 	}
 	m, err := parse(text, path, filepath.Dir(absolute), env)
 	if m != nil {
@@ -54,6 +58,11 @@ func readFile(path string) ([]byte, error) {
 		return nil, errors.New("is not a regular file")
 	}
 	return io.ReadAll(io.LimitReader(f, maxBytes+1))
+}
+
+func isFile(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // Parse checks the text of a manifest. Relative paths in it are relative to dir; those of

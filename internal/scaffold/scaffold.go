@@ -94,6 +94,10 @@ func New(dir, name string, lang build.Language, opts Options) (Project, error) {
 	}
 	p := Project{Dir: filepath.Join(dir, name), Prepare: r.prepare}
 	if err := write(p.Dir, files); err != nil {
+		var disk *fs.PathError
+		if errors.As(err, &disk) { // it names a folder that is gone again
+			return p, fmt.Errorf("%s was not made: %w", p.Dir, err)
+		}
 		return p, err
 	}
 	for file := range files {

@@ -116,8 +116,8 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s of cargo in %s: %v, want %s", c.name, c.lang, err, c.want)
 		}
 	}
-	if _, err := scaffold.New(filepath.Join(dir, "nowhere"), "x", build.C, scaffold.Options{}); err == nil {
-		t.Error("it made the folder above")
+	if _, err := scaffold.New(filepath.Join(dir, "nowhere"), "x", build.C, scaffold.Options{}); err == nil || !strings.Contains(err.Error(), "nowhere/x was not made: ") {
+		t.Errorf("in a folder that is not there: %v", err)
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 1 {
 		t.Errorf("it left %v", left)
