@@ -13,6 +13,8 @@ import (
 	"github.com/avx-platform/avxrt/runtime"
 )
 
+const raceEnabled = runtime.RaceEnabled
+
 // shared is a folder for what the tests of a run share. TestMain makes it, and removes it.
 var shared string
 

@@ -1,5 +1,5 @@
 //go:build !race
 
-package runtime_test
+package runtime
 
-const raceEnabled = false
+const RaceEnabled = false
