@@ -78,8 +78,9 @@ func load(t testing.TB, e *sandbox.Engine, path string) *sandbox.Module {
 
 const probe = "testdata/probe.wasm"
 
+// testConfig has a minute, not the second by default, which a busy machine can take for a megabyte of state.
 var testConfig = sandbox.Config{
-	Subscriber: "probe", Conf: map[string]string{"greeting": "hello"},
+	Subscriber: "probe", Conf: map[string]string{"greeting": "hello"}, Limits: sandbox.Limits{Time: time.Minute},
 	Grants: func(topic string) bool { return strings.HasPrefix(topic, "out.") },
 }
 
