@@ -45,6 +45,9 @@ func (r *Runtime) complete(i int, ev *abi.Event, source string) error {
 	if err := router.CheckTopic(ev.Topic); err != nil {
 		return &log.EventError{Index: i, Field: "topic", Reason: err.Error()}
 	}
+	if field, reason := ev.CheckText(); field != "" {
+		return &log.EventError{Index: i, Field: field, Reason: reason}
+	}
 	if ev.Time > now()+int64(maxAhead) {
 		return &log.EventError{Index: i, Field: "time", Reason: "lies more than 24 hours ahead of this node's clock"}
 	}

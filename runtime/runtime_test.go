@@ -134,6 +134,7 @@ func TestPublishRefuses(t *testing.T) {
 	for name, ev := range map[string]abi.Event{
 		"no topic": {}, "bad topic": {Topic: "a..b"}, "wildcard": {Topic: "a.*"}, "large": {Topic: "a", Data: make([]byte, abi.MaxEventBytes)},
 		"long key": {Topic: "a", Key: strings.Repeat("k", 2000)}, "far future": {Topic: "a", Time: 1 << 62},
+		"key that is no text": {Topic: "a", Key: "\xff"}, "id with a control character": {Topic: "a", ID: "\x1b[31m"},
 	} {
 		if err := publish(ev); !errors.As(err, &ee) || ee.Index != 1 {
 			t.Errorf("%s: %v", name, err)

@@ -13,11 +13,13 @@ import (
 func TestRoundTrip(t *testing.T) {
 	headers, _ := abi.Headers(nil).Append("correlationid", "c \"1\"")
 	for name, ev := range map[string]abi.Event{
-		"json":   {ID: "1", Source: "/s", Topic: "a.b", Key: "k", Time: 1_500_000_000_123_456_789, Headers: headers, Data: []byte(`{"a": [1, 2]}`)},
-		"text":   {ID: "1", Source: "/s", Topic: "a", ContentType: "text/plain", Data: []byte("héllo \"x\"\n")},
-		"binary": {ID: "1", Source: "/s", Topic: "a", ContentType: "image/png", Data: []byte{0, 255, 1}},
-		"broken": {ID: "1", Source: "/s", Topic: "a", Data: []byte(`{"cut":`)},
-		"empty":  {ID: "1", Source: "/s", Topic: "a"},
+		"json":    {ID: "1", Source: "/s", Topic: "a.b", Key: "k", Time: 1_500_000_000_123_456_789, Headers: headers, Data: []byte(`{"a": [1, 2]}`)},
+		"text":    {ID: "1", Source: "/s", Topic: "a", ContentType: "text/plain", Data: []byte("héllo \"x\"\n")},
+		"binary":  {ID: "1", Source: "/s", Topic: "a", ContentType: "image/png", Data: []byte{0, 255, 1}},
+		"no text": {ID: "1", Source: "/s", Topic: "a", Data: []byte("{\"a\": \"\xff\"}")},
+		"astral":  {ID: "\ufffd\U0001f600", Source: "/s", Topic: "a", ContentType: "text/plain", Data: []byte("\ufffd\U0001f600")},
+		"broken":  {ID: "1", Source: "/s", Topic: "a", Data: []byte(`{"cut":`)},
+		"empty":   {ID: "1", Source: "/s", Topic: "a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := cloudevents.AppendJSON(nil, &ev)
@@ -59,6 +61,11 @@ func TestRefusals(t *testing.T) {
 		"time":          {`{` + base + `,"time":"yesterday"}`, "time"},
 		"both data":     {`{` + base + `,"data":1,"data_base64":"AA=="}`, "data_base64"},
 		"base64":        {`{` + base + `,"data_base64":"?"}`, "data_base64"},
+		"not UTF-8":     {`{"specversion":"1.0","id":"` + "\xff" + `","source":"/s","type":"a"}`, ""},
+		"half":          {`{"specversion":"1.0","id":"\ud800","source":"/s","type":"a"}`, "id"},
+		"other half":    {`{"specversion":"1.0","id":"\ud83d\ude00\ude00","source":"/s","type":"a"}`, "id"},
+		"half of two":   {`{"specversion":"1.0","id":"\ud800\u0041","source":"/s","type":"a"}`, "id"},
+		"half as text":  {`{` + base + `,"datacontenttype":"text/plain","data":"\\\ud800"}`, "data"},
 		"deep":          {`{` + base + `,"data":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,6 +79,38 @@ func TestRefusals(t *testing.T) {
 				t.Fatalf("in a batch: %v at %d", err, e.Index)
 			}
 		})
+	}
+}
+
+// TestWholeCharacters reads escapes that only look like half a character.
+func TestWholeCharacters(t *testing.T) {
+	for text, want := range map[string]string{`\ud83d\ude00\ufffd`: "\U0001f600\ufffd", `\\ud800\ufffd`: `\ud800` + "\ufffd"} {
+		ev, err := cloudevents.ParseJSON([]byte(`{"specversion":"1.0","id":"` + text + `","source":"/s","type":"a"}`))
+		if err != nil || ev.ID != want {
+			t.Errorf("%s: got %q, %v; want %q", text, ev.ID, err, want)
+		}
+	}
+}
+
+// TestNoList refuses null, which decodes into a list of nothing.
+func TestNoList(t *testing.T) {
+	for _, text := range []string{"null", "{}", "1", ""} {
+		if got, err := cloudevents.ParseBatch([]byte(text)); err == nil {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+	if got, err := cloudevents.ParseBatch([]byte("[]")); err != nil || len(got) != 0 {
+		t.Errorf("an empty list: %v, %v", got, err)
+	}
+}
+
+// TestNoSecondData refuses headers that would stand beside an attribute in JSON.
+func TestNoSecondData(t *testing.T) {
+	for _, name := range []string{"Ce-Data", "Ce-Data_base64"} {
+		h := http.Header{"Ce-Specversion": {"1.0"}, "Ce-Id": {"1"}, "Ce-Source": {"/s"}, "Ce-Type": {"a"}, name: {"x"}}
+		if ev, err := cloudevents.ParseHTTP(h, nil); err == nil {
+			t.Errorf("%s: %+v", name, ev)
+		}
 	}
 }
 

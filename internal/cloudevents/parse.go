@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/avx-platform/avxrt/abi"
@@ -43,10 +45,10 @@ func wrong(attribute, format string, args ...any) error {
 // that there was none.
 func ParseJSON(b []byte) (abi.Event, error) {
 	var ev abi.Event
-	if err := checkDepth(b); err != nil {
+	if err := checkBody(b); err != nil {
 		return ev, err
 	}
-	p := jsonParser{dec: json.NewDecoder(bytes.NewReader(b)), ev: &ev}
+	p := jsonParser{body: b, dec: json.NewDecoder(bytes.NewReader(b)), ev: &ev}
 	err := p.event()
 	if err == nil {
 		if _, more := p.dec.Token(); more == nil {
@@ -58,16 +60,19 @@ func ParseJSON(b []byte) (abi.Event, error) {
 
 // ParseBatch reads a JSON list of events. The error's Index says which one is wrong.
 func ParseBatch(b []byte) ([]abi.Event, error) {
-	if err := checkDepth(b); err != nil {
+	if err := checkBody(b); err != nil {
 		return nil, err
 	}
 	var raw []json.RawMessage
 	if err := json.Unmarshal(b, &raw); err != nil {
 		return nil, wrong("", "the body is not a JSON list: %v", err)
 	}
+	if raw == nil { // which null gives
+		return nil, wrong("", "the body is not a JSON list")
+	}
 	events := make([]abi.Event, len(raw))
 	for i := range raw {
-		p := jsonParser{dec: json.NewDecoder(bytes.NewReader(raw[i])), ev: &events[i]}
+		p := jsonParser{body: raw[i], dec: json.NewDecoder(bytes.NewReader(raw[i])), ev: &events[i]}
 		if err := p.event(); err != nil {
 			var e *Error
 			if errors.As(err, &e) {
@@ -82,7 +87,12 @@ func ParseBatch(b []byte) ([]abi.Event, error) {
 // maxDepth bounds nesting: deeper text is an attack on those who read it.
 const maxDepth = 64
 
-func checkDepth(b []byte) error {
+// checkBody looks for what the decoder would let pass. It reads each wrong byte as U+FFFD, so
+// that two ids became one, and the second event a duplicate of the first.
+func checkBody(b []byte) error {
+	if !utf8.Valid(b) {
+		return wrong("", "the body is not UTF-8, as JSON must be; bytes that are no text go into data_base64")
+	}
 	depth, inString := 0, false
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
@@ -104,6 +114,7 @@ func checkDepth(b []byte) error {
 
 // jsonParser reads the attributes of one event in the order in which they come.
 type jsonParser struct {
+	body       []byte // what dec reads
 	dec        *json.Decoder
 	ev         *abi.Event
 	version    string
@@ -146,6 +157,7 @@ func (p *jsonParser) attribute(name string) error {
 	}
 	var value any
 	p.dec.UseNumber()
+	start := p.dec.InputOffset()
 	if err := p.dec.Decode(&value); err != nil {
 		return wrong(name, "malformed JSON: %v", err)
 	}
@@ -156,6 +168,9 @@ func (p *jsonParser) attribute(name string) error {
 	if !ok {
 		return wrong(name, "must be a string, a number or a boolean; put structured values into data")
 	}
+	if hasHalf(text, p.body[start:p.dec.InputOffset()]) {
+		return wrong(name, halfCharacter)
+	}
 	if name == "data_base64" {
 		p.dataBase64 = &text
 		return nil
@@ -165,6 +180,40 @@ func (p *jsonParser) attribute(name string) error {
 		return nil
 	}
 	return setAttribute(p.ev, name, text)
+}
+
+const halfCharacter = "has one half of a surrogate pair, which stands for no character"
+
+// hasHalf says whether raw, which was read as text, has an escape like \ud800 without its other
+// half. The decoder reads that as U+FFFD too.
+func hasHalf(text string, raw []byte) bool {
+	if !strings.ContainsRune(text, unicode.ReplacementChar) {
+		return false
+	}
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		i++
+		first := escaped(raw[i:])
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		if len(raw) < i+6 || raw[i+5] != '\\' || utf16.DecodeRune(first, escaped(raw[i+6:])) == unicode.ReplacementChar {
+			return true
+		}
+		i += 10 // behind both
+	}
+	return false
+}
+
+// escaped reads u and four hexadecimal digits; 0 is anything else.
+func escaped(b []byte) rune {
+	if len(b) < 5 || b[0] != 'u' {
+		return 0
+	}
+	n, _ := strconv.ParseUint(string(b[1:5]), 16, 16) // the decoder has seen it
+	return rune(n)
 }
 
 func plainText(value any) (string, bool) {
@@ -197,6 +246,9 @@ func (p *jsonParser) finish() error {
 			if err := json.Unmarshal(p.data, &s); err != nil {
 				return wrong("data", "malformed JSON: %v", err)
 			}
+			if hasHalf(s, p.data) {
+				return wrong("data", halfCharacter)
+			}
 			ev.Data = []byte(s)
 		}
 	}
@@ -222,8 +274,8 @@ func check(ev *abi.Event, version string) error {
 
 // setAttribute stores one context attribute in the event.
 func setAttribute(ev *abi.Event, name, value string) error {
-	if err := checkText(name, value); err != nil {
-		return err
+	if problem := abi.TextProblem(value); problem != "" {
+		return wrong(name, "%s", problem)
 	}
 	switch name {
 	case "id":
@@ -248,31 +300,14 @@ func setAttribute(ev *abi.Event, name, value string) error {
 	case "sequence", "recordedtime":
 		// the log that stores the event gives its own
 	default:
+		if problem := abi.HeaderNameProblem(name); problem != "" {
+			return wrong(name, "%s", problem)
+		}
 		headers, err := ev.Headers.Append(name, value)
 		if err != nil {
 			return wrong(name, "is too long")
 		}
 		ev.Headers = headers
-	}
-	return nil
-}
-
-func checkText(name, value string) error {
-	if name == "" || len(name) > 64 {
-		return wrong(name, "an attribute name has 1 to 64 characters")
-	}
-	for _, c := range name {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return wrong(name, "an attribute name is made of a-z and 0-9")
-		}
-	}
-	if !utf8.ValidString(value) {
-		return wrong(name, "is not UTF-8")
-	}
-	for _, c := range value {
-		if unicode.IsControl(c) {
-			return wrong(name, "has a control character")
-		}
 	}
 	return nil
 }

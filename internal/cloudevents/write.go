@@ -62,7 +62,7 @@ func appendData(b []byte, e *abi.Event) []byte {
 	switch {
 	case len(e.Data) == 0:
 		return b
-	case isJSON(e.ContentType) && json.Valid(e.Data):
+	case isJSON(e.ContentType) && utf8.Valid(e.Data) && json.Valid(e.Data): // the library takes any bytes for text
 		return append(append(b, `,"data":`...), e.Data...)
 	case isText(e.ContentType) && utf8.Valid(e.Data):
 		return appendString(append(b, `,"data":`...), string(e.Data))

@@ -235,6 +235,10 @@ func (i *Instance) emit(frame []byte) abi.Status {
 		return abi.Invalid
 	}
 	ev := &e.Event
+	ev.ID, ev.Source = "", "" // the host's, whatever the frame says
+	if field, _ := ev.CheckText(); field != "" {
+		return abi.Invalid
+	}
 	e.timer(s.current.Time)
 	switch {
 	case e.Cancel:

@@ -382,3 +382,36 @@ func BenchmarkNext(b *testing.B) {
 		i.Run(context.Background(), sandbox.Batch{Next: next, State: memState{}})
 	}
 }
+
+// TestEmitsThatAreNoText: what could not be written as JSON and read again is not emitted. A
+// header called "type" would give an export two types, and two of one name would end the import.
+func TestEmitsThatAreNoText(t *testing.T) {
+	m := load(t, newEngine(t), probe)
+	header := func(name, value string) abi.Headers {
+		h, err := abi.Headers(nil).Append(name, value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	twice := append(header("tenant", "a"), header("tenant", "b")...)
+	for name, tt := range map[string]struct {
+		ev   abi.Event
+		want string
+	}{
+		"good":              {abi.Event{Key: "ключ", Headers: header("tenant", "a"), ID: "\xff", Source: "\x00"}, " emit(0 out.x ключ=1) reply(0)"},
+		"key":               {abi.Event{Key: "\xff"}, " reply(-2)"},
+		"content type":      {abi.Event{ContentType: "a/b\n"}, " reply(-2)"},
+		"header of its own": {abi.Event{Headers: header("type", "$sys.x")}, " reply(-2)"},
+		"header twice":      {abi.Event{Headers: twice}, " reply(-2)"},
+		"header's value":    {abi.Event{Headers: header("tenant", "\x1b[31m")}, " reply(-2)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.ev.Topic, tt.ev.Data = "out.x", []byte("1")
+			got := printResult(run(t, m, memState{}, "rawemit "+string(abi.AppendFrame(nil, &tt.ev))))
+			if want := "handled 1/1" + tt.want; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
