@@ -45,7 +45,7 @@ func (d *drain) addNode(group *run.Group, ctx context.Context, node *runtime.Run
 // addServer serves until the subscribers have ended, so that whoever asks meanwhile is told
 // that the node drains. Streams then end, other requests get a moment.
 func (d *drain) addServer(group *run.Group, listener net.Listener, handler http.Handler) {
-	server := httpapi.Server(handler)
+	server := httpapi.Server(handler, d.logger)
 	base, endStreams := context.WithCancel(context.Background())
 	server.BaseContext = func(net.Listener) context.Context { return base }
 	group.Add(func() error {

@@ -39,8 +39,8 @@ var http = []Entry{
 	},
 	{
 		"AVX2007", "", "The method is not allowed here",
-		"The route exists under another method.",
-		"Use the method that the Allow header names.",
+		"The route exists under other methods.",
+		"Use one of the methods that the Allow header names.",
 	},
 	{
 		"AVX2008", "", "The stream is at another version",
@@ -54,8 +54,8 @@ var http = []Entry{
 	},
 	{
 		"AVX2010", "", "The content type is not spoken here",
-		"The route takes CloudEvents (binary, structured or batched) or, at /v1/topics/, plain data.",
-		"Set Content-Type to one that the detail names.",
+		"The route takes CloudEvents (binary, structured or batched) or, at /v1/topics/, plain data; none takes a compressed body.",
+		"Set Content-Type to one that the detail names, and send no Content-Encoding.",
 	},
 	{
 		"AVX2011", "", "The new plan was refused",

@@ -8,8 +8,10 @@
 //   - Nothing that is answered can be taken back by a crash: reading stops at the last
 //     event on disk.
 //   - Every refusal is an RFC 9457 problem document with a stable code.
-//   - Requests whose Host is not a loopback name, and writes from another web origin, are
-//     refused: a page in a browser cannot talk to the node behind its user's back.
+//   - Requests whose Host is not a loopback name, and those that a page of another web origin
+//     makes, are refused: it cannot talk to the node behind its user's back.
+//   - A parameter or field that a route does not know is refused, not read over: it may be a
+//     mistyped dry_run.
 //   - Bodies, headers and times are bounded (see [Options] and [Server]).
 //
 // # What it does not

@@ -97,7 +97,7 @@ func (a *api) dropLetters(w http.ResponseWriter, r *http.Request) {
 	respond(w, http.StatusOK, out)
 }
 
-// maxRedrive is how many letters end within the time that a request has.
+// maxRedrive is how many letters one request handles again: an answer is wanted while somebody waits.
 const maxRedrive = 100
 
 // redrive is POST /v1/subscribers/{name}/dead-letters/redrive?seq=1,2&dry_run=true, with a
@@ -114,7 +114,7 @@ func (a *api) redrive(w http.ResponseWriter, r *http.Request) {
 	}
 	opts := runtime.RedriveOptions{DryRun: r.URL.Query().Get("dry_run") == "true", Name: "the given module"}
 	if wasm, err := module(w, r); err != nil {
-		refuseError(w, err)
+		refuseBody(w, err)
 		return
 	} else if len(wasm) > 0 {
 		opts.Module = wasm

@@ -5,16 +5,38 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 
 	"github.com/avx-platform/avxrt/internal/wire"
 	"github.com/avx-platform/avxrt/runtime"
 )
 
-// body reads a small JSON document; none is fine.
+// body reads a small JSON document; none is fine. A field that the route does not know may be a
+// mistyped one of those that keep it from doing harm, and is refused.
 func body(w http.ResponseWriter, r *http.Request, into any) bool {
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(into)
-	if err != nil && !errors.Is(err, io.EOF) {
-		refuse(w, badRequest, "the body must be a JSON document: "+err.Error(), nil)
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(into)
+	if errors.Is(err, io.EOF) {
+		return true
+	}
+	if err == nil {
+		if _, err = dec.Token(); errors.Is(err, io.EOF) {
+			return true
+		}
+		err = errors.New("there is something behind it")
+	}
+	refuse(w, badRequest, "the body must be a JSON document: "+err.Error(), nil)
+	return false
+}
+
+// maxReason bounds what an operator says about what is done.
+const maxReason = 1024
+
+// goodReason refuses a reason that is too long.
+func goodReason(w http.ResponseWriter, reason string) bool {
+	if len(reason) > maxReason {
+		refuse(w, badRequest, "the reason has more than "+strconv.Itoa(maxReason)+" bytes", nil)
 		return false
 	}
 	return true
@@ -23,11 +45,7 @@ func body(w http.ResponseWriter, r *http.Request, into any) bool {
 // pause is POST /v1/subscribers/{name}/pause with {"reason": …}.
 func (a *api) pause(w http.ResponseWriter, r *http.Request) {
 	var in wire.Reason
-	if !body(w, r, &in) {
-		return
-	}
-	if len(in.Reason) > 1024 {
-		refuse(w, badRequest, "the reason has more than 1024 bytes", nil)
+	if !body(w, r, &in) || !goodReason(w, in.Reason) {
 		return
 	}
 	a.operated(w, r, a.Runtime.Pause(r.Context(), r.PathValue("name"), in.Reason))

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -46,13 +47,10 @@ var (
 
 // refuse answers with a problem.
 func refuse(w http.ResponseWriter, k kind, detail string, event *int) {
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("X-Content-Type-Options", "nosniff")
 	if k.status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "1")
+		w.Header().Set("Retry-After", "1")
 	}
-	w.WriteHeader(k.status)
+	begin(w, "application/problem+json", k.status)
 	_ = json.NewEncoder(w).Encode(wire.Problem{
 		Type: "urn:avxrt:problem:" + k.code, Title: k.title, Status: k.status, Code: k.code, Help: catalogue.Help(k.code), Detail: detail, Event: event,
 	})
@@ -102,7 +100,12 @@ func refuseError(w http.ResponseWriter, err error) {
 		refuse(w, badModule, err.Error(), nil)
 	case errors.Is(err, runtime.ErrDraining) || errors.Is(err, log.ErrClosed) || errors.Is(err, log.ErrFailed):
 		refuse(w, draining, err.Error(), nil)
+	case errors.Is(err, context.Canceled): // by the end of the node, unless the client went away, who hears nothing
+		refuse(w, draining, "the node ended before it was done; send the request again after its restart", nil)
 	default:
+		if watched, ok := w.(*watchedWriter); ok {
+			watched.failed(err)
+		}
 		refuse(w, internal, err.Error(), nil)
 	}
 }

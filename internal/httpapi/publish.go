@@ -79,6 +79,10 @@ func (a *api) publishPlain(w http.ResponseWriter, r *http.Request) {
 		refuseBody(w, err)
 		return
 	}
+	if len(r.Header["Idempotency-Key"]) > 1 {
+		refuse(w, badRequest, "Idempotency-Key is there more than once", nil)
+		return
+	}
 	ev := abi.Event{
 		Topic: r.PathValue("topic"), Key: r.URL.Query().Get("key"), ID: r.Header.Get("Idempotency-Key"),
 		ContentType: r.Header.Get("Content-Type"), Data: body,

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,10 +19,21 @@ import (
 )
 
 func respond(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
+	begin(w, "application/json", status)
 	_ = json.NewEncoder(w).Encode(body)
+}
+
+// writeTime is how long a reader may take for one answer, or one piece of a stream, before it
+// is cut off: who does not read would hold on to it for ever.
+const writeTime = 30 * time.Second
+
+// begin writes the head of an answer.
+func begin(w http.ResponseWriter, contentType string, status int) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
 }
 
 // number reads a query parameter; absent is byDefault.
@@ -49,12 +61,9 @@ func (a *api) event(w http.ResponseWriter, r *http.Request) {
 		refuseError(w, err)
 		return
 	}
-	w.Header().Set("Content-Type", cloudevents.TypeJSON)
+	begin(w, cloudevents.TypeJSON, http.StatusOK)
 	_, _ = w.Write(append(cloudevents.AppendJSON(nil, &ev), '\n'))
 }
-
-// writeTime is how long a reader may take for one piece of a stream before it is cut off.
-const writeTime = 30 * time.Second
 
 // stream is GET /v1/events: server-sent events from a seq or from now on. Without follow
 // it ends at the last durable event.
@@ -62,7 +71,7 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	from, err := number(r, "from", 0)
 	if last := r.Header.Get("Last-Event-ID"); last != "" && err == nil {
-		if from, err = strconv.ParseUint(last, 10, 64); err != nil {
+		if from, err = strconv.ParseUint(last, 10, 64); err != nil || from == math.MaxUint64 {
 			err = errors.New("Last-Event-ID must be a seq, not " + strconv.Quote(last))
 		}
 		from++
@@ -92,6 +101,9 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 	defer t.Close()
 	s := &sse{w: w, control: http.NewResponseController(w)}
 	s.begin()
+	if r.Method == http.MethodHead {
+		return // an endless answer of nothing
+	}
 	a.feed(r.Context(), s, t, follow)
 }
 
@@ -132,11 +144,10 @@ type sse struct {
 
 func (s *sse) begin() {
 	h := s.w.Header()
-	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	_ = s.control.SetReadDeadline(time.Time{}) // the request was read; its time must not end the stream
-	s.w.WriteHeader(http.StatusOK)
+	begin(s.w, "text/event-stream", http.StatusOK)
 	_ = s.control.Flush()
 }
 

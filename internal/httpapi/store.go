@@ -75,7 +75,10 @@ func streamPage(store *log.Log, key string, opts log.StreamOptions, at abi.Versi
 // backup is POST /v1/backups with {"dir": …}: a copy of the store on the node's own disk.
 func (a *api) backup(w http.ResponseWriter, r *http.Request) {
 	var in wire.BackupRequest
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&in); err != nil || !filepath.IsAbs(in.Dir) {
+	if !body(w, r, &in) {
+		return
+	}
+	if !filepath.IsAbs(in.Dir) {
 		refuse(w, badRequest, `the body must be {"dir": "/an/absolute/path"}, a folder on the node's machine that does not exist yet`, nil)
 		return
 	}
@@ -95,7 +98,10 @@ func (a *api) redact(w http.ResponseWriter, r *http.Request) {
 		refuse(w, badRequest, "the seq of an event is a number", nil)
 		return
 	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&in); err != nil || in.Reason == "" {
+	if !body(w, r, &in) || !goodReason(w, in.Reason) {
+		return
+	}
+	if in.Reason == "" {
 		refuse(w, badRequest, `the body must be {"reason": "why"}; it is kept in the log`, nil)
 		return
 	}

@@ -47,7 +47,7 @@ func (a *api) shadow(w http.ResponseWriter, r *http.Request) {
 	}
 	wasm, err := module(w, r)
 	if err != nil {
-		refuseError(w, err)
+		refuseBody(w, err)
 		return
 	}
 	span := runtime.Span{Last: int(last), From: abi.Seq(from), To: abi.Seq(to), DeadLetters: r.URL.Query().Get("dead_letters") == "true"}
@@ -64,7 +64,7 @@ func (a *api) shadow(w http.ResponseWriter, r *http.Request) {
 func (a *api) deploy(w http.ResponseWriter, r *http.Request) {
 	wasm, err := module(w, r)
 	if err != nil {
-		refuseError(w, err)
+		refuseBody(w, err)
 		return
 	}
 	d, err := a.Runtime.Deploy(r.Context(), r.PathValue("name"), wasm, r.URL.Query().Get("dry_run") == "true")
