@@ -68,6 +68,7 @@ func Guests() []Guest {
 	all = append(all, trapping()...)
 	all = append(all, flooding()...)
 	all = append(all, refusing()...)
+	all = append(all, laneGuest())
 	return append(all, starting()...)
 }
 

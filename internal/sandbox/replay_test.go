@@ -35,7 +35,7 @@ type replayGuest struct {
 // memory that does not grow, depth, tables, traps, randomness and clocks.
 var strange = []string{
 	"vectors", "square-roots", "divide", "straight", "recurse", "recurse-spills", "recurse-vectors", "recurse-1800-and-return",
-	"grow-one", "grow-all", "fill-outside", "copy-outside", "take-references", "many-references", "loop-table",
+	"grow-one", "grow-all", "fill-outside", "copy-outside", "take-references", "many-references", "loop-table", "lanes",
 }
 
 // replayGuests are those in C, Rust and Go that the project has, and the strange ones.

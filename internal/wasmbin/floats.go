@@ -1,7 +1,17 @@
 package wasmbin
 
 // openNaN is a value on the stack of which nobody has seen the bits yet.
-type openNaN struct{ height, edit int }
+type openNaN struct {
+	height, edit int
+	made         float
+}
+
+// hiddenFrom says whether the bits of the NaN stay unseen by an instruction that reads floats.
+// Types keep f32 and f64 apart; a vector may be read in lanes of the other width, in which a NaN
+// of this one is an ordinary number.
+func (n openNaN) hiddenFrom(info *opInfo) bool {
+	return info.float != floatNone && (n.made < float32x4Make || n.made == info.lanes)
+}
 
 // findLazy finds the locals that may hold any NaN: those to which only arithmetic and
 // constants are ever assigned, as sums in a loop. They are made canonical where they are
@@ -67,9 +77,10 @@ func (p *planner) watchFloats() {
 		p.settle()
 		return
 	}
-	shown := info.float == floatNone && i.op != opDrop && !p.keepsOpen(i)
+	unseen := i.op == opDrop || p.keepsOpen(i)
 	for n := len(p.pending) - 1; n >= 0 && p.pending[n].height >= p.height-pops; n-- {
-		p.edits[p.pending[n].edit].on = shown
+		nan := p.pending[n]
+		p.edits[nan.edit].on = !unseen && !nan.hiddenFrom(info)
 		p.pending = p.pending[:n]
 	}
 }
@@ -91,6 +102,6 @@ func (p *planner) markFloats() {
 	if f < float32Make || p.height == 0 {
 		return
 	}
-	p.pending = append(p.pending, openNaN{p.height - 1, len(p.edits)})
+	p.pending = append(p.pending, openNaN{p.height - 1, len(p.edits), f})
 	p.edits = append(p.edits, edit{kind: editNaN, arg: uint32(f), at: p.ins.end, end: p.ins.end})
 }

@@ -96,6 +96,7 @@ type opInfo struct {
 	imm       immediate
 	pop, push int8
 	float     float
+	lanes     float  // of instructions on vectors: float32x4Make or float64x2Make, the width at which they take floats
 	cost      uint16 // in fuel
 }
 
@@ -128,6 +129,12 @@ func (t *opTable) set(first, last opcode, imm immediate, pop, push int8) {
 func (t *opTable) floats(f float, list ...opcode) {
 	for _, op := range list {
 		t[op].float = f
+	}
+}
+
+func (t *opTable) takes(lanes float, list ...opcode) {
+	for _, op := range list {
+		t[op].lanes = lanes
 	}
 }
 
@@ -301,6 +308,13 @@ func (t *opTable) simdFloats() {
 	t.floats(float32x4Make, shifted(span(0xe4, 0xe9)...)...)
 	t.floats(float64x2Make, shifted(0x5f, 0x74, 0x75, 0x7a, 0x94, 0xef)...)
 	t.floats(float64x2Make, shifted(span(0xf0, 0xf5)...)...)
+	for op := range t {
+		t[op].lanes = t[op].float
+	}
+	t.takes(float32x4Make, shifted(0x5f, 0xf8, 0xf9)...) // promote, truncations
+	t.takes(float32x4Make, shifted(span(0x41, 0x46)...)...)
+	t.takes(float64x2Make, shifted(0x5e, 0xfc, 0xfd)...) // demote, truncations
+	t.takes(float64x2Make, shifted(span(0x47, 0x4c)...)...)
 	for op := opcode(baseSIMD); op < baseSIMD+0x100; op++ {
 		if t[op].imm != immUnknown {
 			t[op].cost = 2

@@ -5,7 +5,7 @@ import "fmt"
 // RewriterVersion changes whenever the same module would come out otherwise, cost other fuel,
 // or be refused for the sake of safety. Compiled modules are kept by it, and what is kept is
 // run without another look.
-const RewriterVersion = 2
+const RewriterVersion = 3
 
 // Names of what the rewriter adds. A module that has them itself is refused.
 const (
