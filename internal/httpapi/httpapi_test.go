@@ -117,66 +117,74 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// refusal is a request, and what it is refused with.
+type refusal struct {
+	name, method, path, body string
+	headers                  []string
+	status                   int
+	code                     string
+}
+
+const ce = "application/cloudevents+json"
+
+var publishRefusals = []refusal{
+	{"no json", "POST", "/v1/events", "{", []string{"Content-Type", ce}, 400, "AVX2001"},
+	{"no id", "POST", "/v1/events", `{"specversion":"1.0","source":"/s","type":"a"}`, []string{"Content-Type", ce}, 400, "AVX2001"},
+	{"binary without attributes", "POST", "/v1/events", "x", nil, 400, "AVX2001"},
+	{"bad topic", "POST", "/v1/topics/a..b", "x", nil, 400, "AVX2002"},
+	{"reserved", "POST", "/v1/topics/$effect.smtp.send", "x", nil, 403, "AVX2003"},
+	{"half a batch", "POST", "/v1/events", "[" + one + "," + strings.Replace(strings.Replace(one, "a.b", "a.*", 1), `"1"`, `"9"`, 1) + "]", []string{"Content-Type", "application/cloudevents-batch+json"}, 400, "AVX2002"},
+	{"large", "POST", "/v1/topics/a", strings.Repeat("x", 10_001), nil, 413, "AVX2009"},
+	{"avro", "POST", "/v1/events", "x", []string{"Content-Type", "application/cloudevents+avro"}, 415, "AVX2010"},
+	{"durability", "POST", "/v1/topics/a?durability=maybe", "x", nil, 400, "AVX2000"},
+	{"foreign origin", "POST", "/v1/topics/a", "x", []string{"Sec-Fetch-Site", "cross-site", "Origin", "http://evil.example"}, 403, "AVX2005"},
+	{"compressed", "POST", "/v1/topics/a", "x", []string{"Content-Encoding", "gzip"}, 415, "AVX2010"},
+	{"not UTF-8", "POST", "/v1/events", strings.Replace(one, `"k"`, "\"\xff\"", 1), []string{"Content-Type", ce}, 400, "AVX2001"},
+	{"key that is no text", "POST", "/v1/topics/a?key=%ff", "x", nil, 400, "AVX2001"},
+	{"no batch", "POST", "/v1/events", "null", []string{"Content-Type", "application/cloudevents-batch+json"}, 400, "AVX2001"},
+	{"redact at length", "POST", "/v1/events/1/redaction", `{"reason":"` + strings.Repeat("x", 1025) + `"}`, nil, 400, "AVX2000"},
+}
+
+var routeRefusals = []refusal{
+	{"foreign host", "GET", "/v1/status", "", []string{"Host", "evil.example"}, 403, "AVX2004"},
+	{"no route", "GET", "/v2/x", "", nil, 404, "AVX2006"},
+	{"no subscriber", "GET", "/v1/subscribers/none", "", nil, 404, "AVX2006"},
+	{"no state", "GET", "/v1/subscribers/none/state", "", nil, 404, "AVX2006"},
+	{"no event", "GET", "/v1/events/77", "", nil, 404, "AVX2006"},
+	{"method", "DELETE", "/v1/subscribers", "", nil, 405, "AVX2007"},
+	{"pattern", "GET", "/v1/events?topics=a*", "", nil, 400, "AVX2002"},
+	{"pause nobody", "POST", "/v1/subscribers/none/pause", "", nil, 404, "AVX2006"},
+	{"pause at length", "POST", "/v1/subscribers/probe/pause", `{"reason":"` + strings.Repeat("x", 1025) + `"}`, nil, 400, "AVX2000"},
+	{"resume nobody", "POST", "/v1/subscribers/none/resume", "", nil, 404, "AVX2006"},
+	{"reset without json", "POST", "/v1/subscribers/probe/reset", "{", nil, 400, "AVX2000"},
+	{"reset to nowhere", "POST", "/v1/subscribers/probe/reset", "{}", nil, 400, "AVX2000"},
+	{"reset beyond the end", "POST", "/v1/subscribers/probe/reset", `{"to":"seq:99","dry_run":true}`, nil, 404, "AVX2006"},
+	{"drop who runs", "DELETE", "/v1/subscribers/probe", "", nil, 409, "AVX2017"},
+	{"drop nobody", "DELETE", "/v1/subscribers/none", "", nil, 404, "AVX2006"},
+	{"drop no letters", "DELETE", "/v1/subscribers/probe/dead-letters", "", nil, 400, "AVX2000"},
+	{"letters of no seq", "GET", "/v1/subscribers/probe/dead-letters?seq=x", "", nil, 400, "AVX2000"},
+	{"letters of no time", "GET", "/v1/subscribers/probe/dead-letters?since=noon", "", nil, 400, "AVX2000"},
+	{"letters of no pattern", "GET", "/v1/subscribers/probe/dead-letters?topic=a*", "", nil, 400, "AVX2002"},
+	{"redrive nothing", "POST", "/v1/subscribers/probe/dead-letters/redrive", "", nil, 400, "AVX2000"},
+	{"redrive of nobody", "POST", "/v1/subscribers/none/dead-letters/redrive?seq=1", "", nil, 404, "AVX2006"},
+	{"redrive on garbage", "POST", "/v1/subscribers/probe/dead-letters/redrive?seq=1", "garbage", nil, 422, "AVX2018"},
+	{"page that reads", "GET", "/v1/events", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 403, "AVX2005"},
+	{"frame", "GET", "/v1/events/1/trace?changes=true", "", []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 403, "AVX2005"},
+	{"mistyped field", "POST", "/v1/subscribers/probe/reset", `{"to":"earliest","dryrun":true}`, nil, 400, "AVX2000"},
+	{"reset and more", "POST", "/v1/subscribers/probe/reset", `{"to":"earliest"}{"dry_run":true}`, nil, 400, "AVX2000"},
+	{"mistyped parameter", "POST", "/v1/subscribers/probe/deploy?dryrun=true", "x", nil, 400, "AVX2000"},
+	{"parameter of no use", "DELETE", "/v1/subscribers/probe?dry_run=true", "", nil, 400, "AVX2000"},
+	{"neither true nor false", "POST", "/v1/subscribers/probe/deploy?dry_run=1", "x", nil, 400, "AVX2000"},
+	{"parameter twice", "POST", "/v1/subscribers/probe/deploy?dry_run=false&dry_run=true", "x", nil, 400, "AVX2000"},
+	{"query in pieces", "DELETE", "/v1/subscribers/probe/dead-letters?all=true&seq=1;2", "", nil, 400, "AVX2000"},
+	{"id beyond the end", "GET", "/v1/events?follow=false", "", []string{"Last-Event-ID", "18446744073709551615"}, 400, "AVX2000"},
+	{"from", "GET", "/v1/events?from=x", "", nil, 400, "AVX2000"},
+}
+
 // TestRefusals sends what must be refused, and checks that nothing of it is in the log.
 func TestRefusals(t *testing.T) {
 	s := serve(t)
-	ce := "application/cloudevents+json"
-	tests := []struct {
-		name, method, path, body string
-		headers                  []string
-		status                   int
-		code                     string
-	}{
-		{"no json", "POST", "/v1/events", "{", []string{"Content-Type", ce}, 400, "AVX2001"},
-		{"no id", "POST", "/v1/events", `{"specversion":"1.0","source":"/s","type":"a"}`, []string{"Content-Type", ce}, 400, "AVX2001"},
-		{"binary without attributes", "POST", "/v1/events", "x", nil, 400, "AVX2001"},
-		{"bad topic", "POST", "/v1/topics/a..b", "x", nil, 400, "AVX2002"},
-		{"reserved", "POST", "/v1/topics/$effect.smtp.send", "x", nil, 403, "AVX2003"},
-		{"half a batch", "POST", "/v1/events", "[" + one + "," + strings.Replace(strings.Replace(one, "a.b", "a.*", 1), `"1"`, `"9"`, 1) + "]", []string{"Content-Type", "application/cloudevents-batch+json"}, 400, "AVX2002"},
-		{"large", "POST", "/v1/topics/a", strings.Repeat("x", 10_001), nil, 413, "AVX2009"},
-		{"avro", "POST", "/v1/events", "x", []string{"Content-Type", "application/cloudevents+avro"}, 415, "AVX2010"},
-		{"durability", "POST", "/v1/topics/a?durability=maybe", "x", nil, 400, "AVX2000"},
-		{"foreign host", "GET", "/v1/status", "", []string{"Host", "evil.example"}, 403, "AVX2004"},
-		{"foreign origin", "POST", "/v1/topics/a", "x", []string{"Sec-Fetch-Site", "cross-site", "Origin", "http://evil.example"}, 403, "AVX2005"},
-		{"no route", "GET", "/v2/x", "", nil, 404, "AVX2006"},
-		{"no subscriber", "GET", "/v1/subscribers/none", "", nil, 404, "AVX2006"},
-		{"no state", "GET", "/v1/subscribers/none/state", "", nil, 404, "AVX2006"},
-		{"no event", "GET", "/v1/events/77", "", nil, 404, "AVX2006"},
-		{"method", "DELETE", "/v1/subscribers", "", nil, 405, "AVX2007"},
-		{"pattern", "GET", "/v1/events?topics=a*", "", nil, 400, "AVX2002"},
-		{"pause nobody", "POST", "/v1/subscribers/none/pause", "", nil, 404, "AVX2006"},
-		{"pause at length", "POST", "/v1/subscribers/probe/pause", `{"reason":"` + strings.Repeat("x", 1025) + `"}`, nil, 400, "AVX2000"},
-		{"resume nobody", "POST", "/v1/subscribers/none/resume", "", nil, 404, "AVX2006"},
-		{"reset without json", "POST", "/v1/subscribers/probe/reset", "{", nil, 400, "AVX2000"},
-		{"reset to nowhere", "POST", "/v1/subscribers/probe/reset", "{}", nil, 400, "AVX2000"},
-		{"reset beyond the end", "POST", "/v1/subscribers/probe/reset", `{"to":"seq:99","dry_run":true}`, nil, 404, "AVX2006"},
-		{"drop who runs", "DELETE", "/v1/subscribers/probe", "", nil, 409, "AVX2017"},
-		{"drop nobody", "DELETE", "/v1/subscribers/none", "", nil, 404, "AVX2006"},
-		{"drop no letters", "DELETE", "/v1/subscribers/probe/dead-letters", "", nil, 400, "AVX2000"},
-		{"letters of no seq", "GET", "/v1/subscribers/probe/dead-letters?seq=x", "", nil, 400, "AVX2000"},
-		{"letters of no time", "GET", "/v1/subscribers/probe/dead-letters?since=noon", "", nil, 400, "AVX2000"},
-		{"letters of no pattern", "GET", "/v1/subscribers/probe/dead-letters?topic=a*", "", nil, 400, "AVX2002"},
-		{"redrive nothing", "POST", "/v1/subscribers/probe/dead-letters/redrive", "", nil, 400, "AVX2000"},
-		{"redrive of nobody", "POST", "/v1/subscribers/none/dead-letters/redrive?seq=1", "", nil, 404, "AVX2006"},
-		{"redrive on garbage", "POST", "/v1/subscribers/probe/dead-letters/redrive?seq=1", "garbage", nil, 422, "AVX2018"},
-		{"page that reads", "GET", "/v1/events", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 403, "AVX2005"},
-		{"frame", "GET", "/v1/events/1/trace?changes=true", "", []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 403, "AVX2005"},
-		{"compressed", "POST", "/v1/topics/a", "x", []string{"Content-Encoding", "gzip"}, 415, "AVX2010"},
-		{"not UTF-8", "POST", "/v1/events", strings.Replace(one, `"k"`, "\"\xff\"", 1), []string{"Content-Type", ce}, 400, "AVX2001"},
-		{"key that is no text", "POST", "/v1/topics/a?key=%ff", "x", nil, 400, "AVX2001"},
-		{"no batch", "POST", "/v1/events", "null", []string{"Content-Type", "application/cloudevents-batch+json"}, 400, "AVX2001"},
-		{"mistyped field", "POST", "/v1/subscribers/probe/reset", `{"to":"earliest","dryrun":true}`, nil, 400, "AVX2000"},
-		{"reset and more", "POST", "/v1/subscribers/probe/reset", `{"to":"earliest"}{"dry_run":true}`, nil, 400, "AVX2000"},
-		{"mistyped parameter", "POST", "/v1/subscribers/probe/deploy?dryrun=true", "x", nil, 400, "AVX2000"},
-		{"parameter of no use", "DELETE", "/v1/subscribers/probe?dry_run=true", "", nil, 400, "AVX2000"},
-		{"neither true nor false", "POST", "/v1/subscribers/probe/deploy?dry_run=1", "x", nil, 400, "AVX2000"},
-		{"parameter twice", "POST", "/v1/subscribers/probe/deploy?dry_run=false&dry_run=true", "x", nil, 400, "AVX2000"},
-		{"query in pieces", "DELETE", "/v1/subscribers/probe/dead-letters?all=true&seq=1;2", "", nil, 400, "AVX2000"},
-		{"id beyond the end", "GET", "/v1/events?follow=false", "", []string{"Last-Event-ID", "18446744073709551615"}, 400, "AVX2000"},
-		{"redact at length", "POST", "/v1/events/1/redaction", `{"reason":"` + strings.Repeat("x", 1025) + `"}`, nil, 400, "AVX2000"},
-		{"from", "GET", "/v1/events?from=x", "", nil, 400, "AVX2000"},
-	}
-	for _, tt := range tests {
+	for _, tt := range slices.Concat(publishRefusals, routeRefusals) {
 		t.Run(tt.name, func(t *testing.T) {
 			resp, body := send(t, tt.method, s.URL+tt.path, tt.body, tt.headers...)
 			var p wire.Problem

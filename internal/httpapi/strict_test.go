@@ -78,14 +78,14 @@ func TestFailuresAreLogged(t *testing.T) {
 	for _, c := range []struct {
 		err  error
 		want int
-		log  string
+		text string
 	}{
 		{errors.New("the floor gave way"), 500, `msg="a request failed" method=POST path=/v1/clock error="the floor gave way"`},
 		{context.Canceled, 503, ""},
 	} {
 		out.Reset()
 		w := httpapi.Fail(logger, c.err)
-		if w.Code != c.want || !strings.Contains(out.String(), c.log) || c.log == "" && out.Len() > 0 {
+		if w.Code != c.want || !strings.Contains(out.String(), c.text) || c.text == "" && out.Len() > 0 {
 			t.Errorf("%v: %d %s, logged %q", c.err, w.Code, w.Body, &out)
 		}
 	}
