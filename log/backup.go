@@ -68,6 +68,9 @@ func Restore(from, to string, opts Options) (abi.Seq, error) {
 	if err := emptyFolder(opts.fs, to); err != nil {
 		return 0, fmt.Errorf("restore %s to %s: %w", from, to, err)
 	}
+	if err := ownFiles(opts.fs, from); err != nil {
+		return 0, fmt.Errorf("restore %s: %w", from, err)
+	}
 	if _, _, err := readMark(opts.fs, from); err != nil {
 		return 0, fmt.Errorf("restore %s: this is not a backup: the file %s: %w", from, markFile, err)
 	}

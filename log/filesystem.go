@@ -2,11 +2,32 @@ package log
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
+
+// ownFiles refuses a folder with links, pipes and the like in it. The engine makes its lock by
+// creating the file: it would empty what a link of that name leads to. A folder that came from
+// somebody else may have one.
+func ownFiles(fs vfs.FS, dir string) error {
+	if vfs.Root(fs) != vfs.Default {
+		return nil // memory has none
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() && !e.IsDir() {
+			return fmt.Errorf("%s in it is no file but a link or the like (%v), and what it stands for might be written over; take it out of there", e.Name(), e.Type())
+		}
+	}
+	return err
+}
 
 // reuseFS decides whether the engine may use an old write-ahead log again. It is faster to
 // sync than a new file, but its old bytes stay on the disk behind the new ones: while

@@ -74,6 +74,9 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err := opts.fs.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
+	if err := ownFiles(opts.fs, dir); err != nil {
+		return nil, fmt.Errorf("open the store in %s: %w", dir, err)
+	}
 	lock, err := pebble.LockDirectory(dir, opts.fs)
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w (%v)", dir, ErrLocked, err)

@@ -78,7 +78,7 @@ func (l *Log) engineGone() (*DamageError, error) {
 // recover reads where the log ends and compares that with the head mark. What is missing
 // is an error, unless the operator accepts the loss, which is then returned.
 func (l *Log) recover() (end logEnd, loss *DamageError, err error) {
-	fresh, err := l.openFormat()
+	fresh, loss, err := l.openFormat()
 	if err != nil {
 		return end, nil, err
 	}
@@ -91,7 +91,7 @@ func (l *Log) recover() (end logEnd, loss *DamageError, err error) {
 		return end, nil, err
 	}
 	if fresh {
-		return end, nil, nil
+		return end, loss, nil
 	}
 	loss, err = l.compareMark(end)
 	if loss != nil && !l.opts.AcceptLoss {
@@ -102,36 +102,54 @@ func (l *Log) recover() (end logEnd, loss *DamageError, err error) {
 
 // openFormat reads the version of the layout, or writes it into a new store together with
 // a random identity. It brings a store of format 1 up to date. fresh says that there
-// cannot be a mark.
-func (l *Log) openFormat() (fresh bool, err error) {
+// cannot be a mark, but for that of a store of which everything is lost, and the operator
+// accepts it.
+func (l *Log) openFormat() (fresh bool, loss *DamageError, err error) {
 	format, err := readMeta(l.db, metaFormat)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	switch format {
 	case "":
 		if it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceChunk}}); err != nil || it.First() {
-			return false, errors.Join(err, it.Close(), damage(1, "there are events, but no format"))
+			return false, nil, errors.Join(err, it.Close(), damage(1, "there are events, but no format"))
 		} else if err := it.Close(); err != nil {
-			return false, err
+			return false, nil, err
+		}
+		if loss = l.allGone(); loss != nil && !l.opts.AcceptLoss {
+			return false, nil, loss
 		}
 		l.store = rand.Text()[:20]
 		b := l.db.NewBatch()
 		defer b.Close()
 		_ = b.Set(metaFormat, []byte(storeFormat), nil)
 		_ = b.Set(metaStore, []byte(l.store), nil)
-		return true, b.Commit(pebble.Sync)
+		return true, loss, b.Commit(pebble.Sync)
 	case "1", storeFormat:
 		if l.store, err = readMeta(l.db, metaStore); err != nil {
-			return false, err
+			return false, nil, err
 		}
 		l.store = l.store[:min(len(l.store), 20)]
 		if format == "1" {
-			return true, upgradeV1(l.db)
+			return true, nil, upgradeV1(l.db)
 		}
-		return false, nil
+		return false, nil, nil
 	}
-	return false, fmt.Errorf("%w: format %q, this program reads formats 1 to %s", ErrFormat, format, storeFormat)
+	return false, nil, fmt.Errorf("%w: format %q, this program reads formats 1 to %s", ErrFormat, format, storeFormat)
+}
+
+// allGone says what is missing from a store that looks like a new one, nil if it is one. The first
+// write-ahead log of a store may be all of it for days. Where it is damaged at its first byte, the
+// engine reads an empty log; but a mark is only ever written behind the format.
+func (l *Log) allGone() *DamageError {
+	m, _, err := readMark(l.opts.fs, l.dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist) || err == nil && m.seq == 0 && m.quiet == 0:
+		return nil
+	case err != nil:
+		return &DamageError{What: "the engine's files hold nothing, and the head mark, the file " + markFile + ": " + err.Error(), Remedy: lossRemedy}
+	}
+	return &DamageError{What: "the engine's files hold nothing of the log", From: 1, To: max(m.seq, 1), Remedy: lossRemedy}
 }
 
 // upgradeV1 drops the stream index of format 1, which is built again from the log in the
