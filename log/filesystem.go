@@ -10,9 +10,13 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// ownFiles refuses a folder with links, pipes and the like in it. The engine makes its lock by
-// creating the file: it would empty what a link of that name leads to. A folder that came from
-// somebody else may have one.
+// maxOptions bounds the engine's file of options, which has 3 KiB and is read at once, several
+// times over in memory.
+const maxOptions = 1 << 20
+
+// ownFiles refuses a folder with links, pipes and the like in it, or with options without end.
+// The engine makes its lock by creating the file: it would empty what a link of that name leads
+// to. A folder that came from somebody else may have one.
 func ownFiles(fs vfs.FS, dir string) error {
 	if vfs.Root(fs) != vfs.Default {
 		return nil // memory has none
@@ -24,6 +28,12 @@ func ownFiles(fs vfs.FS, dir string) error {
 	for _, e := range entries {
 		if !e.Type().IsRegular() && !e.IsDir() {
 			return fmt.Errorf("%s in it is no file but a link or the like (%v), and what it stands for might be written over; take it out of there", e.Name(), e.Type())
+		}
+		if !strings.HasPrefix(e.Name(), "OPTIONS-") {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Size() > maxOptions {
+			return &DamageError{What: fmt.Sprintf("the engine's options, the file %s, have %d bytes", e.Name(), info.Size()), Remedy: "restore a backup"}
 		}
 	}
 	return err

@@ -107,3 +107,21 @@ func TestStoreWithLinks(t *testing.T) {
 		})
 	}
 }
+
+// TestOptionsWithoutEnd: a file that the engine reads into memory is looked at before.
+func TestOptionsWithoutEnd(t *testing.T) {
+	dir := youngStore(t)
+	files, err := filepath.Glob(filepath.Join(dir, "OPTIONS-*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	if err := os.Truncate(files[0], 1<<32); err != nil {
+		t.Skip(err)
+	}
+	if l, err := log.Open(dir, log.Options{MinFree: -1}); !errors.Is(err, log.ErrDamaged) {
+		t.Errorf("got %v", err)
+		if err == nil {
+			_ = l.Close()
+		}
+	}
+}
