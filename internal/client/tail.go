@@ -30,7 +30,7 @@ const reconnect = time.Second
 
 // Tail calls fn with each event as CloudEvents JSON, valid during the call, until the
 // context or, without Follow, the log ends, or fn returns an error. A broken connection is
-// made again and goes on behind the last event.
+// made again and goes on behind the last event, as is one that the node ended because it ends.
 func (c *Client) Tail(ctx context.Context, opts TailOptions, fn func(event []byte) error) error {
 	query := url.Values{"topics": {strings.Join(opts.Topics, ",")}, "from": {strconv.FormatUint(opts.From, 10)}, "follow": {strconv.FormatBool(opts.Follow)}}
 	if len(opts.Topics) == 0 {
@@ -43,7 +43,7 @@ func (c *Client) Tail(ctx context.Context, opts TailOptions, fn func(event []byt
 			return nil
 		}
 		var broken *brokenError
-		if !errors.As(err, &broken) || !opts.Follow {
+		if !opts.Follow || err != nil && !errors.As(err, &broken) {
 			return err
 		}
 		timer := time.NewTimer(reconnect)
@@ -62,18 +62,20 @@ type brokenError struct{ error }
 // stream remembers where it is.
 type stream struct {
 	fn   func([]byte) error
-	last string // id of the last event that fn got
+	last string // id behind which it goes on: of the last event that fn got, or where the node began
+	open bool   // the node was there before
 }
 
 func (c *Client) tailOnce(ctx context.Context, path string, s *stream) error {
 	resp, err := c.send(ctx, http.MethodGet, path, "", nil, s.last)
 	if err != nil {
 		var p *wire.Problem
-		if s.last != "" && !errors.As(err, &p) {
-			return &brokenError{err} // it was there before
+		if s.open && !errors.As(err, &p) {
+			return &brokenError{err}
 		}
 		return err
 	}
+	s.open = true
 	defer resp.Body.Close()
 	lines := bufio.NewReaderSize(resp.Body, 64<<10)
 	id := ""
@@ -92,6 +94,8 @@ func (c *Client) tailOnce(ctx context.Context, path string, s *stream) error {
 				return err
 			}
 			s.last = id
+		} else if len(line) == 0 && id != "" {
+			s.last = id // also without data: where a stream from now on began
 		}
 	}
 }

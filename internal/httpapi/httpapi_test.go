@@ -228,6 +228,9 @@ func TestStream(t *testing.T) {
 	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
 	send(t, "POST", s.URL+"/v1/topics/late", "1")
+	if !lines.Scan() || lines.Text() != "id: 2" {
+		t.Errorf("the stream does not say where it begins: %q", lines.Text())
+	}
 	comments := 0
 	for lines.Scan() && !strings.Contains(lines.Text(), `"type":"late"`) {
 		if lines.Text() == ":" {

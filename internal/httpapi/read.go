@@ -104,6 +104,9 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return // an endless answer of nothing
 	}
+	if follow && s.place(t.Position()-1) != nil {
+		return
+	}
 	a.feed(r.Context(), s, t, follow)
 }
 
@@ -164,6 +167,12 @@ func (s *sse) event(ev *abi.Event) error {
 	}
 	s.buf = append(s.buf, "\n\n"...)
 	return s.write(s.buf)
+}
+
+// place says behind which seq the stream begins, so that a reader whose connection breaks before
+// the first event comes back to there, not to what is now by then.
+func (s *sse) place(seq abi.Seq) error {
+	return s.write(append(strconv.AppendUint([]byte("id: "), uint64(seq), 10), "\n\n"...))
 }
 
 func (s *sse) comment() error { return s.write([]byte(":\n\n")) }
