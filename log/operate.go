@@ -1,6 +1,7 @@
 package log
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -72,7 +73,10 @@ func (s *sequencer) reset(r Reset, batch *pebble.Batch) (abi.Seq, error) {
 		m.mark = max(m.mark, c.Next)
 	}
 	m.unhandled(parked)
-	control.Unhandled, control.Mark = m.spans, m.mark
+	if control.Unhandled, err = m.bounded(s.l.First()); err != nil {
+		return 0, fmt.Errorf("reset of %q: %w", r.Subscriber, err)
+	}
+	control.Mark = m.mark
 	if control.ReEmit = r.ReEmit && r.To < control.Mark; control.ReEmit {
 		control.Run++
 	}
@@ -154,8 +158,10 @@ func (m *move) waits(p *Parked, from, below abi.Seq) {
 }
 
 func (m *move) unhandled(parked []Parked) {
+	byKey := map[string][]int{}
 	for i := range parked {
 		m.waits(&parked[i], m.was.Mark, m.cursorOf(&parked[i]))
+		byKey[parked[i].Key] = append(byKey[parked[i].Key], i)
 	}
 	for _, old := range m.was.Unhandled {
 		if !old.Waits {
@@ -163,6 +169,12 @@ func (m *move) unhandled(parked []Parked) {
 			low.To = min(low.To, m.was.Began)
 			m.add(low)
 			m.ahead(old)
+		}
+		if old.Key != "" { // there may be thousands of either
+			for _, i := range byKey[old.Key] {
+				m.stillWaits(old, &parked[i])
+			}
+			continue
 		}
 		for i := range parked {
 			m.stillWaits(old, &parked[i])
@@ -210,6 +222,56 @@ func (m *move) stillWaits(old Span, p *Parked) {
 	} else {
 		m.waits(p, max(old.From, m.was.Began), min(old.To, m.cursorOf(p)))
 	}
+}
+
+// MaxSpans bounds [Control.Unhandled]: the spans that three resets over as many blocked keys as a
+// subscriber may have leave, in a row of a few MiB.
+const MaxSpans = 1 << 16
+
+// ErrTooManySpans says that a reset would leave more than [MaxSpans].
+var ErrTooManySpans = errors.New("too much was passed over before")
+
+// coalesce returns spans of the same events in fewer: those that touch are one, and what left the
+// log, which begins at first, is in none. It orders spans.
+func coalesce(spans []Span, first abi.Seq) []Span {
+	slices.SortFunc(spans, func(a, b Span) int {
+		return cmp.Or(a.compareKind(&b), cmp.Compare(a.From, b.From))
+	})
+	var out []Span
+	for _, s := range spans {
+		if s.From = max(s.From, first); s.From >= s.To {
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1].compareKind(&s) == 0 && out[n-1].To >= s.From {
+			out[n-1].To = max(out[n-1].To, s.To)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// bounded returns the spans of a move in as few as it takes, or [ErrTooManySpans].
+func (m *move) bounded(first abi.Seq) ([]Span, error) {
+	spans := coalesce(m.spans, first)
+	if n := len(spans); n > MaxSpans && n > len(m.was.Unhandled) {
+		return nil, fmt.Errorf("%w: %d ranges of events would be, and %d is the most; let its blocked keys go on (redrive or drop their dead letters), then reset it to earliest and let it catch up", ErrTooManySpans, n, MaxSpans)
+	}
+	return spans, nil
+}
+
+// compareKind orders spans by all but their seqs.
+func (s *Span) compareKind(o *Span) int {
+	waits := 0
+	if s.Waits != o.Waits {
+		waits = 1
+		if o.Waits {
+			waits = -1
+		}
+	}
+	return cmp.Or(cmp.Compare(s.Key, o.Key), waits, slices.CompareFunc(s.Lanes, o.Lanes, func(a, b LaneOf) int {
+		return cmp.Or(cmp.Compare(a.Lanes, b.Lanes), cmp.Compare(a.Lane, b.Lane))
+	}))
 }
 
 // Pause writes down that a subscriber shall run nothing, or that it shall again. The log

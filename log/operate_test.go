@@ -223,3 +223,112 @@ func TestSettledLeavesNothing(t *testing.T) {
 	equal(t, "rows with a letter", commit(log.Commit{DeadLetters: []log.DeadLetter{{Seq: 1, LetterMore: log.LetterMore{Fuel: 1}}}}), before+2)
 	equal(t, "rows without", commit(log.Commit{Settled: []abi.Seq{1}}), before)
 }
+
+// TestManyResets: what thousands of resets passed over is kept in as few ranges as it takes, in none
+// where it left the log, and in no more than there may be.
+func TestManyResets(t *testing.T) {
+	l := open(t, t.TempDir(), log.Options{})
+	if _, err := l.Attach(ctx, log.Attachment{Subscriber: "s", Next: 1}); err != nil {
+		t.Fatal(err)
+	}
+	spans := func() []log.Span {
+		t.Helper()
+		c, err := l.Control("s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Unhandled
+	}
+	reset := func(to abi.Seq) error {
+		t.Helper()
+		_, err := l.Reset(ctx, log.Reset{Subscriber: "s", To: to})
+		return err
+	}
+	const passed = 1500
+	for n := range passed { // forward by one event each, and back at times
+		appendOK(t, l, log.Accepted, event("a", "k", fmt.Sprint("e", n)))
+		for _, to := range []abi.Seq{0, l.Head()} {
+			if err := reset(to); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := spans(); len(got) != 1 || got[0].From != 1 || got[0].To != passed+1 {
+		t.Fatalf("%d spans: %+v", len(got), got[:min(len(got), 3)])
+	}
+	if _, err := l.Trim(ctx, passed/2, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if err := reset(0); err != nil {
+		t.Fatal(err)
+	}
+	if got := spans(); len(got) != 1 || got[0].From != l.First() || l.First() < 2 {
+		t.Errorf("with what is above %d in the log: %+v", l.First(), got)
+	}
+}
+
+// TestTooManySpans: a reset over more blocked keys than can be remembered is refused, and changes
+// nothing. What was passed over can be handled, and resets work again.
+func TestTooManySpans(t *testing.T) {
+	l := open(t, t.TempDir(), log.Options{UndoBytes: -1})
+	if _, err := l.Attach(ctx, log.Attachment{Subscriber: "s", Next: 1}); err != nil {
+		t.Fatal(err)
+	}
+	commit := func(to abi.Seq, parked []log.ParkedChange) {
+		t.Helper()
+		at, err := l.Cursor("s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Commit(ctx, &log.Commit{Subscriber: "s", From: at.Next, To: to, Fence: at.Fence, Parked: parked}, log.Accepted); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	publish := func() {
+		n++
+		appendOK(t, l, log.Accepted, event("a", "", fmt.Sprint("e", n)))
+	}
+	pass := func() error { // over an event that 10,000 keys wait behind
+		publish()
+		var parked []log.ParkedChange
+		for key := range 10_000 {
+			parked = append(parked, log.ParkedChange{Parked: log.Parked{Key: fmt.Sprint("k", key), First: l.Head()}})
+		}
+		commit(l.Head()+1, parked)
+		publish()
+		_, err := l.Reset(ctx, log.Reset{Subscriber: "s"})
+		return err
+	}
+	var err error
+	for range log.MaxSpans/10_000 + 1 {
+		if err = pass(); err != nil {
+			break
+		}
+		publish() // and one is handled: the spans do not touch
+		commit(l.Head()+1, nil)
+	}
+	before, cursorErr := l.Cursor("s")
+	if !errors.Is(err, log.ErrTooManySpans) || cursorErr != nil || before.Next != l.Head() {
+		t.Fatalf("it was not refused: %v; %+v, %v", err, before, cursorErr)
+	}
+	parked, err := l.Parked("s")
+	if err != nil || len(parked) != 10_000 {
+		t.Fatalf("%d keys are blocked, %v", len(parked), err)
+	}
+	var free []log.ParkedChange
+	for _, p := range parked {
+		free = append(free, log.ParkedChange{Parked: p, Gone: true})
+	}
+	commit(l.Head()+1, free)
+	if _, err := l.Reset(ctx, log.Reset{Subscriber: "s", To: 1}); err != nil {
+		t.Fatalf("to earliest: %v", err)
+	}
+	commit(l.Head()+1, nil) // it catches up
+	if _, err := l.Reset(ctx, log.Reset{Subscriber: "s"}); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := l.Control("s"); err != nil || len(c.Unhandled) != 0 {
+		t.Errorf("%d spans are left, %v", len(c.Unhandled), err)
+	}
+}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/avx-platform/avxrt/abi"
@@ -12,8 +13,8 @@ import (
 // that again must not be appended again. Above the mark nothing of this matters.
 type past struct {
 	log.Control
-	any     []log.Span                 // of Unhandled, those of all keys
-	byKey   map[string][]log.Span      // and those of one
+	any     []spanSet                  // of Unhandled, those of all keys
+	byKey   map[string][]spanSet       // and those of one
 	letters map[abi.Seq]log.LetterMore // its dead letters that may run again, dropped ones too: what becomes of their emits
 	keptAt  abi.Seq                    // where the state version that is kept left off; 0: none is
 }
@@ -42,14 +43,8 @@ func (r *Runtime) past(name string, p position) (past, error) {
 	if err != nil {
 		return h, err
 	}
-	h.byKey, h.letters, h.keptAt = map[string][]log.Span{}, map[abi.Seq]log.LetterMore{}, versions.KeptAt
-	for _, span := range h.Unhandled {
-		if span.Key == "" {
-			h.any = append(h.any, span)
-		} else {
-			h.byKey[span.Key] = append(h.byKey[span.Key], span)
-		}
-	}
+	h.letters, h.keptAt = map[abi.Seq]log.LetterMore{}, versions.KeptAt
+	h.setSpans()
 	note := func(seq abi.Seq, more log.LetterMore) bool {
 		if seq < h.Mark {
 			more.Tries = nil
@@ -82,14 +77,60 @@ func (h *past) emission(ev *abi.Event) emission {
 
 // skipped says whether an event below the mark was never dealt with, and is no dead letter.
 func (h *past) skipped(ev *abi.Event) bool {
-	for _, spans := range [][]log.Span{h.any, h.byKey[ev.Key]} {
-		for _, span := range spans {
-			if span.Holds(ev.Key, ev.Seq, partition) {
+	for _, sets := range [][]spanSet{h.any, h.byKey[ev.Key]} {
+		for i := range sets {
+			if sets[i].holds(ev) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// spanSet is spans that differ in their seqs alone, ordered, so that one look finds an event among
+// the thousands that many resets leave.
+type spanSet struct {
+	like log.Span
+	from []abi.Seq
+	to   []abi.Seq // the highest To of the spans so far
+}
+
+func (s *spanSet) holds(ev *abi.Event) bool {
+	i, _ := slices.BinarySearch(s.from, ev.Seq+1)
+	if i--; i < 0 || s.to[i] <= ev.Seq {
+		return false
+	}
+	one := s.like
+	one.From, one.To = ev.Seq, ev.Seq+1
+	return one.Holds(ev.Key, ev.Seq, partition)
+}
+
+// setSpans makes the sets of Unhandled.
+func (h *past) setSpans() {
+	h.byKey = map[string][]spanSet{}
+	spans := slices.Clone(h.Unhandled)
+	slices.SortFunc(spans, func(a, b log.Span) int { return cmp.Compare(a.From, b.From) })
+	for _, span := range spans {
+		sets := h.any
+		if span.Key != "" {
+			sets = h.byKey[span.Key]
+		}
+		i := slices.IndexFunc(sets, func(s spanSet) bool { return slices.Equal(s.like.Lanes, span.Lanes) })
+		if i < 0 {
+			i, sets = len(sets), append(sets, spanSet{like: span})
+		}
+		set := &sets[i]
+		to := span.To
+		if n := len(set.to); n > 0 {
+			to = max(to, set.to[n-1])
+		}
+		set.from, set.to = append(set.from, span.From), append(set.to, to)
+		if span.Key != "" {
+			h.byKey[span.Key] = sets
+		} else {
+			h.any = sets
+		}
+	}
 }
 
 // newer says whether the state version that is kept has handled an event that the present one
