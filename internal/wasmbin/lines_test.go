@@ -99,10 +99,14 @@ func TestHostileLines(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			lines := linesOf(t, tt.info, tt.abbrev, tt.line)
-			start, used := time.Now(), processorTime(t)
-			size := allocated(func() { _ = lines.At(1) })
-			if took := min(time.Since(start), processorTime(t)-used); took > 2*time.Second { // others may have the cores
+			size, took := uint64(0), time.Hour
+			for try := 0; try < 5 && took > 2*time.Second && (try == 0 || !raceEnabled); try++ { // others may have the cores
+				lines := linesOf(t, tt.info, tt.abbrev, tt.line)
+				start, used := time.Now(), processorTime(t)
+				size = allocated(func() { _ = lines.At(1) })
+				took = min(took, time.Since(start), processorTime(t)-used)
+			}
+			if took > 2*time.Second && !raceEnabled {
 				t.Errorf("that took %v", took)
 			}
 			if size > 200<<20 {
