@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -15,8 +16,29 @@ import (
 )
 
 // partial is the end of the name of a folder that is not complete yet. A crash leaves it
-// behind; the next attempt removes it.
+// behind; the next attempt removes it ([clearPartial]).
 const partial = ".partial"
+
+// storeFile matches the files of a store.
+var storeFile = regexp.MustCompile(`^(\d+\.(sst|log|blob)|(MANIFEST|OPTIONS)-\d+|marker\..*|LOCK|HEAD.*|ballast|streams\.ingest|temporary\..*)$`)
+
+// clearPartial removes what an attempt that was cut short left behind. A folder of that name
+// with anything else in it is somebody's own.
+func clearPartial(fs vfs.FS, dir string) error {
+	names, err := fs.List(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !storeFile.MatchString(name) {
+			return fmt.Errorf("the folder %s, which would be used meanwhile, has something else in it: %s; move it away", dir, name)
+		}
+	}
+	return fs.RemoveAll(dir)
+}
 
 // Backup writes a copy of the store, as it is when all that readers can see now is on
 // disk, into the new folder dir, while everything goes on. Files are hard-linked where
@@ -27,6 +49,9 @@ func (l *Log) Backup(ctx context.Context, dir string) (abi.Seq, error) {
 	if _, err := l.opts.fs.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		return 0, errors.Join(fmt.Errorf("back up to %s: the folder is there already; give a new one", dir), err)
 	}
+	if err := clearPartial(l.opts.fs, dir+partial); err != nil {
+		return 0, fmt.Errorf("back up to %s: %w", dir, err)
+	}
 	m, err := l.checkpoint(ctx, dir+partial)
 	if err != nil {
 		return 0, fmt.Errorf("back up to %s: %w", dir, errors.Join(err, l.opts.fs.RemoveAll(dir+partial)))
@@ -34,11 +59,8 @@ func (l *Log) Backup(ctx context.Context, dir string) (abi.Seq, error) {
 	return m.seq, moveFolder(l.opts.fs, dir+partial, dir)
 }
 
-// checkpoint makes a copy with its mark in dir.
+// checkpoint makes a copy with its mark in dir, which is not there yet.
 func (l *Log) checkpoint(ctx context.Context, dir string) (mark, error) {
-	if err := l.opts.fs.RemoveAll(dir); err != nil {
-		return mark{}, err
-	}
 	if err := l.Sync(ctx); err != nil {
 		return mark{}, err
 	}
@@ -73,6 +95,9 @@ func Restore(from, to string, opts Options) (abi.Seq, error) {
 	}
 	if _, _, err := readMark(opts.fs, from); err != nil {
 		return 0, fmt.Errorf("restore %s: this is not a backup: the file %s: %w", from, markFile, err)
+	}
+	if err := clearPartial(opts.fs, to+partial); err != nil {
+		return 0, fmt.Errorf("restore %s to %s: %w", from, to, err)
 	}
 	if err := copyStore(opts.fs, from, to+partial); err != nil {
 		return 0, fmt.Errorf("restore %s to %s: %w", from, to, errors.Join(err, opts.fs.RemoveAll(to+partial)))
@@ -110,7 +135,7 @@ func copyStore(fs vfs.FS, from, to string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(fs.RemoveAll(to), fs.MkdirAll(to, 0o700)); err != nil {
+	if err := fs.MkdirAll(to, 0o700); err != nil {
 		return err
 	}
 	for _, name := range names {

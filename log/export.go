@@ -79,9 +79,9 @@ const importBatch = 512
 // Times, ids and sources stay; seqs and versions are given anew. An event whose (source,
 // id) is within the window of deduplication is not appended again, so an import of no more
 // than Options.DedupeWindow events can be repeated when it was cut short; of a longer one,
-// leave out the lines that the report says were done. progress, which may be nil, is told
-// how many lines are done.
-func (l *Log) Import(ctx context.Context, r io.Reader, progress func(lines int)) (ImportReport, error) {
+// leave out the lines that the report says were done. check refuses topics, of which the log
+// itself knows no more than how long they may be; nil: none is refused.
+func (l *Log) Import(ctx context.Context, r io.Reader, check func(topic string) error) (ImportReport, error) {
 	in := bufio.NewReaderSize(r, 1<<20)
 	var report ImportReport
 	var batch []abi.Event
@@ -106,16 +106,18 @@ func (l *Log) Import(ctx context.Context, r io.Reader, progress func(lines int))
 			continue
 		}
 		ev.Version = 0
-		if err := checkEvent(0, &ev); err != nil {
+		err = checkEvent(0, &ev)
+		if err == nil && check != nil {
+			err = check(ev.Topic)
+		}
+		if err != nil {
 			return report, &LineError{report.Lines, err}
 		}
 		if batch = append(batch, ev); len(batch) == importBatch {
 			if err := l.importSome(ctx, batch, &report); err != nil {
 				return report, err
 			}
-			if batch = batch[:0]; progress != nil {
-				progress(report.Lines)
-			}
+			batch = batch[:0]
 		}
 	}
 }

@@ -23,6 +23,9 @@ func (l *Log) Fork(ctx context.Context, dir string, seq abi.Seq) (abi.Seq, error
 	if seq > l.Head() {
 		return 0, fmt.Errorf("fork at seq %d: %w; the log ends at %d", seq, ErrNotFound, l.Head())
 	}
+	if err := clearPartial(l.opts.fs, dir+partial); err != nil {
+		return 0, fmt.Errorf("fork to %s: %w", dir, err)
+	}
 	if err := l.forkBase(ctx, dir+partial, seq); err != nil {
 		return 0, fmt.Errorf("fork to %s: %w", dir, errors.Join(err, l.opts.fs.RemoveAll(dir+partial)))
 	}

@@ -26,6 +26,9 @@ func (l *Log) engineDamage(cause error) (*DamageError, error) {
 		d.From, d.To = 1, max(m.seq, 1)
 	}
 	preview := l.dir + ".salvage"
+	if err := clearPartial(l.opts.fs, preview); err != nil {
+		return d, nil
+	}
 	defer func() { _ = l.opts.fs.RemoveAll(preview) }()
 	if err := copyStore(l.opts.fs, l.dir, preview); err != nil {
 		return d, nil

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -44,10 +46,13 @@ func (a *app) stateVerb() *cobra.Command {
 }
 
 func stateRow(e wire.StateEntry) []string {
-	if e.ValueBase64 != "" {
-		return []string{e.Key, "base64:" + e.ValueBase64}
+	text := func(text, encoded string) string {
+		if encoded != "" {
+			return "base64:" + encoded
+		}
+		return text
 	}
-	return []string{e.Key, e.Value}
+	return []string{text(e.Key, e.KeyBase64), text(e.Value, e.ValueBase64)}
 }
 
 // statePage is how many keys are asked for at once.
@@ -65,6 +70,14 @@ func wholeState(ctx context.Context, c *client.Client, name, prefix string) ([]w
 		if len(page) < statePage {
 			return all, nil
 		}
-		after = page[len(page)-1].Key
+		last := page[len(page)-1]
+		after = last.Key
+		if last.KeyBase64 != "" {
+			key, err := base64.StdEncoding.DecodeString(last.KeyBase64)
+			if err != nil {
+				return nil, fmt.Errorf("the node answered a key that is no base64: %w", err)
+			}
+			after = string(key)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/telemetry"
 	"github.com/avx-platform/avxrt/log"
+	"github.com/avx-platform/avxrt/router"
 )
 
 // The verbs of this file work on a store that no node has open: a node's data folder, a
@@ -243,7 +244,7 @@ longer file, leave out the lines that were done. To a running node, use pub.`,
 			}
 			defer func() { err = errors.Join(err, l.Close()) }()
 			bar := a.progress(size)
-			report, err := l.Import(cmd.Context(), &countingReader{in, bar}, nil)
+			report, err := l.Import(cmd.Context(), &countingReader{in, bar}, router.CheckTopic)
 			bar.done()
 			fmt.Fprintf(a.out, "%s appended, %d were there, %d of the host's own left out\n", counted(report.Events, "event"), report.Duplicates, report.System)
 			return err

@@ -266,7 +266,7 @@ func TestClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	events := []abi.Event{
-		{ID: "1", Source: "/s", Topic: "do.it", Key: "k", Data: []byte("add n 1;emit out.x y"), ContentType: "text/plain"},
+		{ID: "1", Source: "/s", Topic: "do.it", Key: "k", Data: []byte("add n 1;add \xff\xfe 1;emit out.x y"), ContentType: "text/plain"},
 		{ID: "2", Source: "/s", Topic: "do.it", Key: "k", Data: []byte("fail 2 no good"), ContentType: "text/plain"},
 	}
 	if r, err := c.Publish(ctx, events, ""); err != nil || len(r) != 2 || r[1].Seq != 2 {
@@ -283,6 +283,12 @@ func TestClient(t *testing.T) {
 	}
 	if entries, err := c.State(ctx, "probe", "n", "", 10); err != nil || len(entries) != 1 || entries[0].Value != "1" {
 		t.Errorf("state %+v, %v", entries, err)
+	}
+	for _, page := range []struct{ prefix, after string }{{"\xff", ""}, {"\xff", "\xff"}, {"", "n"}} { // a key that is no text
+		entries, err := c.State(ctx, "probe", page.prefix, page.after, 10)
+		if err != nil || len(entries) != 1 || entries[0].KeyBase64 != "//4=" || entries[0].Key != "" {
+			t.Errorf("state behind %q: %+v, %v", page.after, entries, err)
+		}
 	}
 	if letters, err := c.DeadLetters(ctx, "probe", 0, 10, true); err != nil || len(letters) != 1 || letters[0].Message != "no good" || letters[0].ID != "2" || !strings.Contains(string(letters[0].Event), "fail 2") {
 		t.Errorf("dead letters %+v, %v", letters, err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"syscall"
 
 	"github.com/avx-platform/avxrt/internal/catalogue"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
@@ -82,7 +83,7 @@ func refuseError(w http.ResponseWriter, err error) {
 		refuse(w, k, event.Field+": "+event.Reason, &event.Index)
 	case errors.As(err, &closed):
 		refuse(w, closedStream, closed.Error(), &closed.Index)
-	case errors.Is(err, log.ErrDiskFull):
+	case errors.Is(err, log.ErrDiskFull) || errors.Is(err, syscall.ENOSPC):
 		refuse(w, diskFull, err.Error(), nil)
 	case errors.Is(err, log.ErrBusy):
 		refuse(w, busy, err.Error(), nil)
@@ -94,7 +95,8 @@ func refuseError(w http.ResponseWriter, err error) {
 		refuse(w, reservedTopic, err.Error(), nil)
 	case errors.Is(err, runtime.ErrNotFound):
 		refuse(w, notFound, err.Error(), nil)
-	case errors.Is(err, runtime.ErrAttached) || errors.Is(err, runtime.ErrDetached) || errors.Is(err, runtime.ErrInTurn) || errors.Is(err, runtime.ErrRebuilding):
+	case errors.Is(err, runtime.ErrAttached) || errors.Is(err, runtime.ErrDetached) || errors.Is(err, runtime.ErrInTurn) || errors.Is(err, runtime.ErrRebuilding) ||
+		errors.Is(err, log.ErrTooManySpans):
 		refuse(w, wrongState, err.Error(), nil)
 	case errors.As(err, &module):
 		refuse(w, badModule, err.Error(), nil)

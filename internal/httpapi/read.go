@@ -185,6 +185,14 @@ func (s *sse) write(b []byte) error {
 	return s.control.Flush()
 }
 
+// textOrBase64 returns bytes as one of the two.
+func textOrBase64(b []byte) (text, encoded string) {
+	if utf8.Valid(b) {
+		return string(b), ""
+	}
+	return "", base64.StdEncoding.EncodeToString(b)
+}
+
 // maxPage bounds one answer.
 const maxPage = 10_000
 
@@ -203,12 +211,8 @@ func (a *api) state(w http.ResponseWriter, r *http.Request) {
 	}
 	out := make([]wire.StateEntry, len(entries))
 	for i, e := range entries {
-		out[i].Key = string(e.Key)
-		if utf8.Valid(e.Value) {
-			out[i].Value = string(e.Value)
-		} else {
-			out[i].ValueBase64 = base64.StdEncoding.EncodeToString(e.Value)
-		}
+		out[i].Key, out[i].KeyBase64 = textOrBase64(e.Key)
+		out[i].Value, out[i].ValueBase64 = textOrBase64(e.Value)
 	}
 	respond(w, http.StatusOK, wire.State{Entries: out})
 }

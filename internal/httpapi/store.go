@@ -2,9 +2,11 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"github.com/avx-platform/avxrt/abi"
 	"github.com/avx-platform/avxrt/internal/cloudevents"
@@ -83,7 +85,11 @@ func (a *api) backup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	head, err := a.Runtime.Store().Backup(r.Context(), filepath.Clean(in.Dir))
-	if err != nil {
+	switch {
+	case errors.Is(err, log.ErrDiskFull) || errors.Is(err, syscall.ENOSPC):
+		refuseError(w, err)
+		return
+	case err != nil: // about the folder that was named
 		refuse(w, badRequest, err.Error(), nil)
 		return
 	}

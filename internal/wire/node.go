@@ -22,6 +22,7 @@ type Status struct {
 // StateEntry is one key of a subscriber's state.
 type StateEntry struct {
 	Key         string `json:"key"`
+	KeyBase64   string `json:"key_base64,omitempty"` // instead of Key, for bytes that are no text
 	Value       string `json:"value"`
 	ValueBase64 string `json:"value_base64,omitempty"` // instead of Value, for bytes that are no text
 }
