@@ -70,7 +70,7 @@ func frames() []given {
 	for i := range every {
 		every[i] = byte(i)
 	}
-	echo("binary", "b\x00in\xff", "application/octet-stream", every)
+	echo("binary", "\u202ebin\ufffd\U0010ffff", "application/octet-stream", every)
 	for _, n := range []int{1, 2, 3, 7, 8, 9, 1000, 4095, 4096, 8000, 8192, 65_000, 65_536, 70_000, 300_000, mebi, 10} {
 		echo(fmt.Sprint(n, " bytes"), "k", plain, bytes.Repeat([]byte("0123456789abcdef"), n/16+1)[:n])
 	}

@@ -90,7 +90,11 @@ func (a *app) makeProject(ctx context.Context, name string, lang build.Language,
 	if err != nil {
 		return err
 	}
-	tool, err := checkTool(ctx, lang, p.Dir)
+	dir := ""
+	if opts.Cargo {
+		dir = p.Dir
+	}
+	tool, err := checkTool(ctx, lang, dir)
 	if err != nil {
 		return err
 	}

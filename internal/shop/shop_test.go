@@ -202,7 +202,7 @@ func TestExpectSite(t *testing.T) {
 		},
 		"notification": {
 			`metric/notifications_total{outcome="sent",rule="low"}`: "1", `metric/notifications_total{outcome="sent",rule="outage"}`: "2",
-			"window/outage\tops": fmt.Sprint(at.UnixNano(), 2, 0),
+			"window/outage/ops": fmt.Sprint(at.UnixNano(), 2, 0),
 		},
 	}
 	for subscriber, state := range want {

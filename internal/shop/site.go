@@ -180,7 +180,7 @@ func (s *site) notify(ev Event, q Request) {
 	case ev.Topic == "inventory.low":
 		told("sent", "low")
 	case q.Status >= 500:
-		const window = "window/outage\tops"
+		const window = "window/outage/ops"
 		var start, sent, held int64
 		_, _ = fmt.Sscan(s.notification[window], &start, &sent, &held) // none at first
 		if at := ev.Time.UnixNano(); at >= start+24*int64(time.Hour) {

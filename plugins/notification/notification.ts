@@ -46,9 +46,12 @@ function holds(r: Rule, v: string): bool {
   return r.operator == ">=" ? a >= b : a <= b;
 }
 
+/** Whether it can be part of a timer's name: whole characters, and none of control. */
 function isRecipient(to: string): bool {
   for (let i = 0; i < to.length; i++) {
-    if (to.charCodeAt(i) < 0x20) return false;
+    let c = to.codePointAt(i);
+    if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0xd800 && c < 0xe000)) return false;
+    if (c > 0xffff) i++; // it takes two places
   }
   return to.length > 0 && String.UTF8.byteLength(to) <= MAX_TO;
 }
@@ -97,7 +100,7 @@ class Window {
  * begins with the first message after the one before it has ended.
  */
 function throttled(r: Rule, ev: avx.Event, to: string): bool {
-  let name = r.name + "\t" + to;
+  let name = r.name + "/" + to;
   let w = new Window("window/" + name);
   if (w.start == 0 || ev.time >= w.start + r.window) {
     if (w.held > 0 && r.digest && !(digest(r, ev, to, w) && avx.cancel("digest/" + name))) return false;
@@ -139,7 +142,7 @@ function due(ev: avx.Event, rules: Rule[]): void {
   for (let i = 0; i < rules.length; i++) {
     let r = rules[i];
     if (r.name != name) continue;
-    let w = new Window("window/" + name + "\t" + to);
+    let w = new Window("window/" + name + "/" + to);
     if (w.start == start && w.held > 0 && digest(r, ev, to, w)) avx.del(w.key);
     return;
   }
