@@ -59,12 +59,13 @@ func TestMain(m *testing.M) {
 }
 
 // sharedCache returns options of an engine for tests that are not about compiling: what one of
-// them has compiled the next ones find, and the child compiles it, which takes a tenth of what
-// the race detector makes of it here. It is still this process that runs the guest.
+// them has compiled the next ones find, and under the race detector the child compiles it, which takes
+// a tenth of what that makes of it here. It is still this process that runs the guest. Without the
+// detector this process compiles, too: it may be one for arm64, whose child would be none.
 func sharedCache(t testing.TB) sandbox.Options {
 	t.Helper()
 	opts := sandbox.Options{CacheDir: filepath.Join(shared, "cache")}
-	if goruntime.GOOS == "linux" {
+	if raceEnabled && goruntime.GOOS == "linux" {
 		path, err := compiler()
 		if err != nil {
 			t.Fatal(err)
