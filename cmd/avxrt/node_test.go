@@ -87,12 +87,7 @@ func start(t *testing.T, manifest, data string) *node {
 // until polls a condition of another process.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	untilEach(t, time.Millisecond, what, ok)
-}
-
-func untilEach(t *testing.T, pause time.Duration, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(pause)
+	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(3 * time.Minute); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
@@ -119,24 +114,37 @@ func (n *node) drain(t *testing.T) {
 	}
 }
 
-// idle waits until nobody lags.
+// idle waits until nobody lags, for as long as cursors move: after a fault test of release size
+// millions of events are left.
 func (n *node) idle(t *testing.T) []wire.Subscriber {
 	t.Helper()
-	var subs []wire.Subscriber
-	untilEach(t, 10*time.Millisecond, "nobody lags", func() bool { // which takes the node some work to say
-		var err error
-		if subs, err = n.client.Subscribers(context.Background()); err != nil {
+	tick := time.NewTicker(10 * time.Millisecond) // it takes the node some work to say
+	defer tick.Stop()
+	reached, deadline := uint64(0), time.Now().Add(patienceIdle)
+	for ; ; <-tick.C {
+		subs, err := n.client.Subscribers(context.Background())
+		if err != nil {
 			t.Fatalf("%v\n%s", err, n.stderr)
 		}
+		sum, idle := uint64(0), true
 		for _, s := range subs {
-			if s.LagEvents > 0 || s.BlockedKeys > 0 {
-				return false
-			}
+			sum += s.Cursor
+			idle = idle && s.LagEvents == 0 && s.BlockedKeys == 0
 		}
-		return true
-	})
-	return subs
+		if idle {
+			return subs
+		}
+		if sum > reached {
+			reached, deadline = sum, time.Now().Add(patienceIdle)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("somebody lags, and no cursor moved for %v: %+v", patienceIdle, subs)
+		}
+	}
 }
+
+// patienceIdle is how long nothing may move.
+const patienceIdle = 3 * time.Minute
 
 // numbers reads a subscriber's numbers over HTTP.
 func (n *node) numbers(subscriber, prefix string) (map[string]int64, error) {
