@@ -82,16 +82,10 @@ func (l *Log) commitImages(c *Commit) (images []byte, err error) {
 		images, err = l.letterImages(images, c.Subscriber, c.DeadLetters[i].Seq)
 	}
 	for i := 0; err == nil && i < len(c.Settled); i++ {
-		images, err = l.letterImages(images, c.Subscriber, c.Settled[i])
-		if err == nil {
-			images, err = l.letterImages(images, keptLetters(c.Subscriber), c.Settled[i])
-		}
+		images, err = l.leavingImages(images, c.Subscriber, c.Settled[i])
 	}
 	for i := 0; err == nil && i < len(c.Dropped); i++ {
-		images, err = l.letterImages(images, c.Subscriber, c.Dropped[i].Seq)
-		if err == nil {
-			images, err = l.letterImages(images, keptLetters(c.Subscriber), c.Dropped[i].Seq)
-		}
+		images, err = l.leavingImages(images, c.Subscriber, c.Dropped[i].Seq)
 	}
 	for i := 0; err == nil && i < len(c.Parked); i++ {
 		images, err = appendImage(images, l.db, parkedKey(nil, c.Subscriber, &c.Parked[i].Parked))

@@ -99,26 +99,40 @@ func (l *Log) letterImages(images []byte, subscriber string, seq abi.Seq) ([]byt
 	return appendImage(images, l.db, letterMoreKey(nil, subscriber, seq))
 }
 
+// leavingImages is letterImages for a letter that leaves, which what is remembered for the kept
+// state version may hold before or afterwards.
+func (l *Log) leavingImages(images []byte, subscriber string, seq abi.Seq) ([]byte, error) {
+	images, err := l.letterImages(images, subscriber, seq)
+	if err != nil {
+		return nil, err
+	}
+	return l.letterImages(images, keptLetters(subscriber), seq)
+}
+
 // stageLetters writes and takes out the dead letters of a commit; kept are those to be remembered.
 func stageLetters(c *Commit, kept []DeadLetter, batch *pebble.Batch) {
 	for i := range kept {
 		setLetter(batch, keptLetters(c.Subscriber), &kept[i])
 	}
 	for _, seq := range c.Settled {
-		_ = batch.Delete(deadLetterKey(nil, c.Subscriber, seq), nil)
-		_ = batch.Delete(letterMoreKey(nil, c.Subscriber, seq), nil)
+		deleteLetter(batch, c.Subscriber, seq)
 	}
 	for i := range c.Dropped {
 		d := &c.Dropped[i]
 		more := LetterMore{Run: d.Run, Replayed: d.Replayed, Newer: d.Newer, Dropped: true}
 		_ = batch.Delete(deadLetterKey(nil, c.Subscriber, d.Seq), nil)
 		_ = batch.Set(letterMoreKey(nil, c.Subscriber, d.Seq), appendLetterMore(nil, &more), nil)
-		_ = batch.Delete(deadLetterKey(nil, keptLetters(c.Subscriber), d.Seq), nil)
-		_ = batch.Delete(letterMoreKey(nil, keptLetters(c.Subscriber), d.Seq), nil)
+		deleteLetter(batch, keptLetters(c.Subscriber), d.Seq)
 	}
 	for i := range c.DeadLetters {
 		setLetter(batch, c.Subscriber, &c.DeadLetters[i])
 	}
+}
+
+// deleteLetter takes out both rows of a dead letter.
+func deleteLetter(batch *pebble.Batch, name string, seq abi.Seq) {
+	_ = batch.Delete(deadLetterKey(nil, name, seq), nil)
+	_ = batch.Delete(letterMoreKey(nil, name, seq), nil)
 }
 
 // setLetter writes both rows of a dead letter.

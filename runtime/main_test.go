@@ -62,10 +62,11 @@ func compileOnce(t *testing.T, opts runtime.Options) runtime.Options {
 
 func sharedCache() string { return filepath.Join(shared, "cache") }
 
-// compileCommand is none where the compiler cannot be limited.
+// compileCommand is none without the race detector, where this process compiles as fast, and where
+// the compiler cannot be limited.
 func compileCommand(t *testing.T) []string {
 	t.Helper()
-	if goruntime.GOOS != "linux" {
+	if !raceEnabled || goruntime.GOOS != "linux" {
 		return nil
 	}
 	path, err := compiler()

@@ -84,14 +84,17 @@ func start(t *testing.T, manifest, data string) *node {
 	return n
 }
 
+// nodePatience is how long a test waits for a node that does nothing which it can see.
+const nodePatience = 3 * time.Minute
+
 // until polls a condition of another process.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(3 * time.Minute); !ok(); <-tick.C {
+	for deadline := time.Now().Add(nodePatience); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within three minutes: %s", what)
+			t.Fatalf("not within %v: %s", nodePatience, what)
 		}
 	}
 }
@@ -120,7 +123,7 @@ func (n *node) idle(t *testing.T) []wire.Subscriber {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond) // it takes the node some work to say
 	defer tick.Stop()
-	reached, deadline := uint64(0), time.Now().Add(patienceIdle)
+	reached, deadline := uint64(0), time.Now().Add(nodePatience)
 	for ; ; <-tick.C {
 		subs, err := n.client.Subscribers(context.Background())
 		if err != nil {
@@ -135,16 +138,13 @@ func (n *node) idle(t *testing.T) []wire.Subscriber {
 			return subs
 		}
 		if sum > reached {
-			reached, deadline = sum, time.Now().Add(patienceIdle)
+			reached, deadline = sum, time.Now().Add(nodePatience)
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("somebody lags, and no cursor moved for %v: %+v", patienceIdle, subs)
+			t.Fatalf("somebody lags, and no cursor moved for %v: %+v", nodePatience, subs)
 		}
 	}
 }
-
-// patienceIdle is how long nothing may move.
-const patienceIdle = 3 * time.Minute
 
 // numbers reads a subscriber's numbers over HTTP.
 func (n *node) numbers(subscriber, prefix string) (map[string]int64, error) {

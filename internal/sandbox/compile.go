@@ -174,10 +174,10 @@ func (e *Engine) compileOutside(outer context.Context, dir string, m *Module, wa
 		return err
 	}
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) && ctx.Err() != nil {
-		return childRefusal(childEnd{late: true, budget: budget})
-	}
-	if exit == nil {
+	if !errors.As(err, &exit) {
+		if ctx.Err() != nil {
+			return childRefusal(childEnd{late: true, budget: budget})
+		}
 		return fmt.Errorf("the compiler could not be started: %v", err)
 	}
 	return childRefusal(childEnd{
